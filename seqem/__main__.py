@@ -1,0 +1,5 @@
+"""``python -m seqem`` is the command ``seqem``."""
+
+from seqem.cli.app import run
+
+run()

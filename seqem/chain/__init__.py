@@ -1,0 +1,1 @@
+"""Inference in Markov chains that never hears of emissions."""

@@ -1,0 +1,1 @@
+"""Data in memory: batches, trees of arrays, validation, random numbers."""

@@ -1,0 +1,1 @@
+"""Distributions: HMM emissions and mixture components alike."""

@@ -1,0 +1,1 @@
+"""Hidden Markov models: the EM model and its estimators."""

@@ -1,0 +1,1 @@
+"""Files: readers, writers and the table that finds them."""

@@ -1,0 +1,1 @@
+"""Pictures: functions from arrays to matplotlib Axes."""

@@ -1,0 +1,1 @@
+"""Batteries that any new distribution, EM model or format must pass."""
