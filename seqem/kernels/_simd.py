@@ -1,0 +1,316 @@
+"""Small row-vector algebra that numba cannot vectorise by itself, as explicit LLVM vectors.
+
+Arrays in numba may overlap, so a loop that writes ``out`` while it reads ``vector`` is reloaded after every
+store and stays scalar. Each operation here has one name and two bodies, chosen when a kernel is compiled by
+the type of ``dim``: a tuple of length K (K a constant, K <= 16: one vector of K lanes) or an array of length K
+(any K: plain loops, also the oracle of the vector form in the tests).
+
+Operands are a C-contiguous array and the number of a row (or matrix) in it: ``a, i`` stands for ``a[i]``.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+WIDEST = 16
+_INT32, _DOUBLE = ir.IntType(32), ir.DoubleType()
+_FLAGS = ("reassoc", "contract", "nsz")
+
+
+def _vector(dim):
+    return ir.VectorType(_DOUBLE, dim.count)
+
+
+def _address(context, builder, array_type, array, row, width):
+    """Return the address of element ``row * width`` of a contiguous array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [builder.mul(row, ir.Constant(row.type, width))])
+
+
+def _load(builder, address, vector):
+    value = builder.load(builder.bitcast(address, vector.as_pointer()))
+    value.align = 8
+    return value
+
+
+def _store(builder, value, address):
+    builder.store(value, builder.bitcast(address, value.type.as_pointer())).align = 8
+
+
+def _splat(builder, value, width):
+    empty = ir.Constant(ir.VectorType(_DOUBLE, width), ir.Undefined)
+    one = builder.insert_element(empty, value, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_INT32, width), [0] * width))
+
+
+def _lane(builder, vector, lane):
+    width = vector.type.count
+    return builder.shuffle_vector(
+        vector, ir.Constant(vector.type, ir.Undefined), ir.Constant(ir.VectorType(_INT32, width), [lane] * width)
+    )
+
+
+def _reduce(builder, vector):
+    function_type = ir.FunctionType(_DOUBLE, [_DOUBLE, vector.type])
+    name = f"llvm.vector.reduce.fadd.v{vector.type.count}f64"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, function_type, name)
+    return builder.call(function, [ir.Constant(_DOUBLE, 0.0), vector], fastmath=_FLAGS)
+
+
+def _multiply_add(builder, a, b, c):
+    return builder.fadd(builder.fmul(a, b, flags=_FLAGS), c, flags=_FLAGS)
+
+
+@intrinsic
+def _advance(_, dim, vector, i, matrix, m, factor, out, o):
+    """Set ``out[o] = factor * vector[i] @ matrix[m]``."""
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        row = _load(builder, _address(context, builder, vector, args[1], args[2], K), kind)
+        first = _address(context, builder, matrix, args[3], args[4], K * K)
+        # Two chains of additions: half the latency of one.
+        sums = [None, None]
+        for l in range(K):
+            line = _load(builder, builder.gep(first, [ir.Constant(ir.IntType(64), l * K)]), kind)
+            weight = _lane(builder, row, l)
+            old = sums[l & 1]
+            sums[l & 1] = (
+                builder.fmul(weight, line, flags=_FLAGS) if old is None else _multiply_add(builder, weight, line, old)
+            )
+        total = sums[0] if sums[1] is None else builder.fadd(*sums, flags=_FLAGS)
+        total = builder.fmul(total, _splat(builder, args[5], K), flags=_FLAGS)
+        _store(builder, total, _address(context, builder, out, args[6], args[7], K))
+        return context.get_dummy_value()
+
+    return types.void(dim, vector, types.intp, matrix, types.intp, types.float64, out, types.intp), codegen
+
+
+@intrinsic
+def _inner(_, dim, a, i, b, k):
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        left = _load(builder, _address(context, builder, a, args[1], args[2], K), kind)
+        right = _load(builder, _address(context, builder, b, args[3], args[4], K), kind)
+        return _reduce(builder, builder.fmul(left, right, flags=_FLAGS))
+
+    return types.float64(dim, a, types.intp, b, types.intp), codegen
+
+
+@intrinsic
+def _total(_, dim, a, i):
+    def codegen(context, builder, signature, args):
+        return _reduce(
+            builder, _load(builder, _address(context, builder, a, args[1], args[2], dim.count), _vector(dim))
+        )
+
+    return types.float64(dim, a, types.intp), codegen
+
+
+@intrinsic
+def _times(_, dim, a, i, b, k, factor, out, o):
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        left = _load(builder, _address(context, builder, a, args[1], args[2], K), kind)
+        right = _load(builder, _address(context, builder, b, args[3], args[4], K), kind)
+        value = builder.fmul(left, right, flags=_FLAGS)
+        value = builder.fmul(value, _splat(builder, args[5], K), flags=_FLAGS)
+        _store(builder, value, _address(context, builder, out, args[6], args[7], K))
+        return context.get_dummy_value()
+
+    return types.void(dim, a, types.intp, b, types.intp, types.float64, out, types.intp), codegen
+
+
+@intrinsic
+def _add_outer(_, dim, a, i, b, k, factor, out, m):
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        left = _load(builder, _address(context, builder, a, args[1], args[2], K), kind)
+        left = builder.fmul(left, _splat(builder, args[5], K), flags=_FLAGS)
+        right = _load(builder, _address(context, builder, b, args[3], args[4], K), kind)
+        first = _address(context, builder, out, args[6], args[7], K * K)
+        for l in range(K):
+            address = builder.gep(first, [ir.Constant(ir.IntType(64), l * K)])
+            _store(
+                builder, _multiply_add(builder, _lane(builder, left, l), right, _load(builder, address, kind)), address
+            )
+        return context.get_dummy_value()
+
+    return types.void(dim, a, types.intp, b, types.intp, types.float64, out, types.intp), codegen
+
+
+def advance(dim, vector, i, matrix, m, factor, out, o):
+    """Set ``out[o] = factor * vector[i] @ matrix[m]``; the rows must not be the same."""
+
+
+def inner(dim, a, i, b, k):
+    """Return the scalar product of ``a[i]`` and ``b[k]``."""
+
+
+def total(dim, a, i):
+    """Return the sum of ``a[i]``."""
+
+
+def times(dim, a, i, b, k, factor, out, o):
+    """Set ``out[o] = factor * a[i] * b[k]``, entry by entry; rows may be the same."""
+
+
+def add_outer(dim, a, i, b, k, factor, out, m):
+    """Add ``factor * outer(a[i], b[k])`` to ``out[m]``."""
+
+
+def _is_constant(dim):
+    return isinstance(dim, types.UniTuple)
+
+
+@overload(advance, jit_options={"fastmath": set(_FLAGS) | {"arcp"}})
+def _(dim, vector, i, matrix, m, factor, out, o):
+    if _is_constant(dim):
+        return lambda dim, vector, i, matrix, m, factor, out, o: _advance(dim, vector, i, matrix, m, factor, out, o)
+
+    def plain(dim, vector, i, matrix, m, factor, out, o):
+        K = len(dim)
+        row, block, new = vector[i], matrix[m], out[o]
+        for j in range(K):
+            new[j] = 0.0
+        whole = K - K % 4
+        # Four lines at a time: ``new`` is loaded and stored once for four products.
+        for l in range(0, whole, 4):
+            a, b, c, d = row[l], row[l + 1], row[l + 2], row[l + 3]
+            for j in range(K):
+                new[j] += (a * block[l, j] + b * block[l + 1, j]) + (c * block[l + 2, j] + d * block[l + 3, j])
+        for l in range(whole, K):
+            a = row[l]
+            for j in range(K):
+                new[j] += a * block[l, j]
+        if factor != 1.0:
+            for j in range(K):
+                new[j] *= factor
+
+    return plain
+
+
+@overload(inner, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, a, i, b, k):
+    if _is_constant(dim):
+        return lambda dim, a, i, b, k: _inner(dim, a, i, b, k)
+
+    def plain(dim, a, i, b, k):
+        left, right, value = a[i], b[k], 0.0
+        for j in range(len(dim)):
+            value += left[j] * right[j]
+        return value
+
+    return plain
+
+
+@overload(total, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, a, i):
+    if _is_constant(dim):
+        return lambda dim, a, i: _total(dim, a, i)
+
+    def plain(dim, a, i):
+        row, value = a[i], 0.0
+        for j in range(len(dim)):
+            value += row[j]
+        return value
+
+    return plain
+
+
+@overload(times, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, a, i, b, k, factor, out, o):
+    if _is_constant(dim):
+        return lambda dim, a, i, b, k, factor, out, o: _times(dim, a, i, b, k, factor, out, o)
+
+    def plain(dim, a, i, b, k, factor, out, o):
+        left, right, new = a[i], b[k], out[o]
+        for j in range(len(dim)):
+            new[j] = left[j] * right[j] * factor
+
+    return plain
+
+
+@overload(add_outer, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, a, i, b, k, factor, out, m):
+    if _is_constant(dim):
+        return lambda dim, a, i, b, k, factor, out, m: _add_outer(dim, a, i, b, k, factor, out, m)
+
+    def plain(dim, a, i, b, k, factor, out, m):
+        K = len(dim)
+        left, right, block = a[i], b[k], out[m]
+        for l in range(K):
+            value = left[l] * factor
+            for j in range(K):
+                block[l, j] += value * right[j]
+
+    return plain
+
+
+@intrinsic
+def _best(_, dim, vector, i, matrix, m, out, o, pointers, p):
+    """Set ``out[o] = max over l of vector[i, l] + matrix[m, l]`` and ``pointers[p]`` to the l that attains it."""
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind, lanes = _vector(dim), ir.VectorType(ir.IntType(64), K)
+        narrow = ir.VectorType(ir.IntType(pointers.dtype.bitwidth), K)
+        row = _load(builder, _address(context, builder, vector, args[1], args[2], K), kind)
+        first = _address(context, builder, matrix, args[3], args[4], K * K)
+        candidates = []
+        for l in range(K):
+            line = _load(builder, builder.gep(first, [ir.Constant(ir.IntType(64), l * K)]), kind)
+            value = builder.fadd(_lane(builder, row, l), line)
+            candidates.append((value, ir.Constant(lanes, [l] * K)))
+        while len(candidates) > 1:  # a tournament: log2(K) dependent comparisons; ties go to the lower state
+            rest = candidates[len(candidates) // 2 * 2 :]
+            candidates = [
+                (builder.select(won, b[0], a[0]), builder.select(won, b[1], a[1]))
+                for a, b in zip(candidates[0::2], candidates[1::2], strict=False)
+                for won in [builder.fcmp_ordered(">", b[0], a[0])]
+            ] + rest
+        best, origin = candidates[0]
+        _store(builder, best, _address(context, builder, out, args[5], args[6], K))
+        target = builder.bitcast(_address(context, builder, pointers, args[7], args[8], K), narrow.as_pointer())
+        builder.store(builder.trunc(origin, narrow), target).align = 1
+        return context.get_dummy_value()
+
+    return types.void(dim, vector, types.intp, matrix, types.intp, out, types.intp, pointers, types.intp), codegen
+
+
+def best(dim, vector, i, matrix, m, out, o, pointers, p):
+    """Set ``out[o, j] = max over l of vector[i, l] + matrix[m, l, j]`` and ``pointers[p, j]`` to the lowest such l."""
+
+
+@overload(best)
+def _(dim, vector, i, matrix, m, out, o, pointers, p):
+    if _is_constant(dim):
+        return lambda dim, vector, i, matrix, m, out, o, pointers, p: _best(
+            dim, vector, i, matrix, m, out, o, pointers, p
+        )
+
+    def plain(dim, vector, i, matrix, m, out, o, pointers, p):
+        K = len(dim)
+        row, block, new = vector[i], matrix[m], out[o]
+        origin = np.empty(K)  # as wide as the scores, so that the loop below vectorises
+        for j in range(K):
+            new[j], origin[j] = row[0] + block[0, j], 0.0
+        for l in range(1, K):
+            score, state = row[l], float(l)
+            for j in range(K):
+                value = score + block[l, j]
+                better = value > new[j]
+                new[j] = value if better else new[j]
+                origin[j] = state if better else origin[j]
+        for j in range(K):
+            pointers[p, j] = int(origin[j])
+
+    return plain
