@@ -27,15 +27,44 @@ class Entry(NamedTuple):
         return self.target.rpartition(":")[2]
 
 
-DISTRIBUTIONS: dict[str, Entry] = {}
+DISTRIBUTIONS: dict[str, Entry] = {
+    "categorical": Entry("seqem.distributions.categorical:Categorical", "symbols, with ambiguity and missing codes"),
+    "gaussian": Entry("seqem.distributions.gaussian:Gaussian", "Gaussians: spherical, diag, full or tied covariance"),
+    "mixture": Entry("seqem.distributions.mixture:MixtureOf", "a mixture of one family in each state"),
+    "poisson": Entry("seqem.distributions.poisson:Poisson", "independent counts"),
+    "bernoulli": Entry("seqem.distributions.bernoulli:Bernoulli", "independent zeros and ones"),
+    "multinomial": Entry("seqem.distributions.multinomial:Multinomial", "counts of symbols in a number of trials"),
+    "student": Entry("seqem.distributions.student:StudentT", "independent heavy-tailed Student t variables"),
+    "exponential": Entry("seqem.distributions.exponential:Exponential", "independent waiting times"),
+    "gamma": Entry("seqem.distributions.gamma:Gamma", "independent positive Gamma variables"),
+    "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),
+    "independent": Entry("seqem.distributions.independent:Independent", "columns of different kinds in one model"),
+    "autoregressive": Entry("seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"),
+}
 
-ESTIMATORS: dict[str, Entry] = {}
+ESTIMATORS: dict[str, Entry] = {
+    "hmm": Entry("seqem.hmm.estimators:HMM", "hidden Markov model with any distribution"),
+    "categorical-hmm": Entry("seqem.hmm.estimators:CategoricalHMM", "hidden Markov model of symbols"),
+    "gaussian-hmm": Entry("seqem.hmm.estimators:GaussianHMM", "hidden Markov model of Gaussian rows"),
+    "gmm-hmm": Entry("seqem.hmm.estimators:GMMHMM", "hidden Markov model of Gaussian mixtures"),
+    "multinomial-hmm": Entry("seqem.hmm.estimators:MultinomialHMM", "hidden Markov model of symbol counts"),
+    "poisson-hmm": Entry("seqem.hmm.estimators:PoissonHMM", "hidden Markov model of counts"),
+}
 
-FORMATS: dict[str, Entry] = {}
+FORMATS: dict[str, Entry] = {
+    "fasta": Entry("seqem.io.fasta:FASTA", "named sequences of letters"),
+    "fastq": Entry("seqem.io.fastq:FASTQ", "named sequences of letters with qualities"),
+    "parquet": Entry("seqem.io.parquet:PARQUET", "columns of numbers, Apache Parquet"),
+    "numpy": Entry("seqem.io.arrays:NUMPY", "NumPy arrays, .npy or .npz"),
+    "csv": Entry("seqem.io.delimited:CSV", "rows of numbers, comma, tab or semicolon between"),
+}
 
 VERBS: dict[str, Entry] = {}
 
-OTHERS: tuple[Entry, ...] = (Entry("seqem.core.batch:SequenceBatch", "ragged sequences as one array"),)
+OTHERS: tuple[Entry, ...] = (
+    Entry("seqem.core.batch:SequenceBatch", "ragged sequences as one array"),
+    Entry("seqem.io.registry:read", "sequences of a file of any known format"),
+)
 
 
 def public() -> dict[str, Entry]:

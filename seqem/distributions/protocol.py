@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from seqem.shapes import AnyArray, Array
+from seqem.shapes import AnyArray, Array, Mask
 
 
 class Distribution(Protocol):
@@ -22,6 +22,10 @@ class Distribution(Protocol):
 
     def check(self, x: Any) -> AnyArray:
         """Return ``x`` as the array the other methods take; DataError where it cannot be an observation."""
+        ...
+
+    def missing(self, x: AnyArray) -> Mask:
+        """Return which rows carry nothing, shape (N,): log-likelihood 0, no statistics."""
         ...
 
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> Any:

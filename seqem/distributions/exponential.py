@@ -1,0 +1,92 @@
+"""Independent exponential waiting times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from seqem.core.checks import at_least, positive_rows
+from seqem.distributions._linear import LinearFamily, LinearStats
+from seqem.distributions._rates import gamma_log_density, gamma_map
+from seqem.distributions._start import centres
+from seqem.distributions._transforms import LOG, Transform
+from seqem.shapes import AnyArray, Array
+
+_SHORTEST = 1e-12
+"""Smallest mean wait: all-zero data would send the rate to infinity."""
+
+
+class ExponentialParams(NamedTuple):
+    """Rates (K, D), one over the means."""
+
+    rate: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Exponential(LinearFamily):
+    """Model non-negative rows (N, D) as independent exponential variables; NaN is missing.
+
+    Attributes
+    ----------
+    prior_shape, prior_rate : array-like
+        Gamma prior of the rates, broadcast to (K, D).
+
+    Examples
+    --------
+    >>> Exponential().log_likelihood(ExponentialParams(np.array([[1.0]])), np.array([[3.0]])).tolist()
+    [[-3.0]]
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ExponentialParams._fields
+    prior_shape: Any = 1.0
+    prior_rate: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self.prior_shape, 1.0, "prior_shape")
+        at_least(self.prior_rate, 0.0, "prior_rate")
+
+    def transforms(self) -> tuple[Transform, ...]:
+        """Return the transform of each field."""
+        return (LOG,)
+
+    def check(self, x: Any) -> Array:
+        """Return ``x`` as non-negative rows (N, D)."""
+        return positive_rows(x, zero=True)
+
+    def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> ExponentialParams:
+        """Return the rates whose means are k-means++ centres."""
+        middle = centres(x, n_components, rng)
+        return ExponentialParams(1.0 / np.maximum(middle, 1e-3 * np.abs(middle).max() + _SHORTEST))
+
+    def statistic(self, x: Array) -> Array:
+        """Return the waits."""
+        return x[None]
+
+    def natural(self, params: ExponentialParams) -> Array:
+        """Return minus the rates."""
+        return -params.rate[None]
+
+    def log_normaliser(self, params: ExponentialParams) -> Array:
+        """Return minus the log rates."""
+        return -np.log(params.rate)
+
+    def base(self, x: Array) -> Array:
+        """Return zero."""
+        return np.zeros_like(x)
+
+    def maximise(self, stats: LinearStats, params: ExponentialParams) -> ExponentialParams:
+        """Return the mode of the rates."""
+        waited = np.maximum(stats.total[0], _SHORTEST * stats.mass)
+        rate = gamma_map(stats.mass, waited, self.prior_shape, self.prior_rate)
+        return self.settle(params, ExponentialParams(rate), stats.mass)
+
+    def log_prior(self, params: ExponentialParams) -> float:
+        """Return the log Gamma density of the rates, up to a constant."""
+        return gamma_log_density(params.rate, self.prior_shape, self.prior_rate)
+
+    def sample(self, params: ExponentialParams, states: AnyArray, rng: np.random.Generator) -> Array:
+        """Return one row for each entry of ``states``, shape (N, D)."""
+        return rng.exponential(1.0 / params.rate[states])

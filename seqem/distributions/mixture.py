@@ -1,0 +1,195 @@
+"""A mixture of M parts in each of K states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from seqem.core.checks import at_least
+from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions._fieldwise import EMPTY, warn_empty
+from seqem.distributions._start import labels
+from seqem.distributions._transforms import SIMPLEX
+from seqem.distributions.protocol import Distribution
+from seqem.errors import ParameterError
+from seqem.kernels.mixture import add_parts, share_out, subtract_top
+from seqem.shapes import AnyArray, Array, Mask
+
+_BLOCK = 1 << 15
+"""Numbers that go through exp at once: small enough for the cache."""
+
+
+class MixtureParams(NamedTuple):
+    """Weights (K, M) and the parameters of K * M components, those of a state together."""
+
+    weights: Array
+    component: Any
+
+
+class MixtureStats(NamedTuple):
+    """Expected visits (K, M) and the components' statistics."""
+
+    counts: Array
+    component: Any
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureOf:
+    """Model each state as a mixture of ``n_components`` parts of one family.
+
+    Attributes
+    ----------
+    component : Distribution
+        Family of the parts; its priors see K * M components.
+    n_components : int
+        M, parts a state.
+    weight_prior : array-like
+        Dirichlet parameter >= 1 of the weights, broadcast to (K, M).
+    fixed : mapping
+        "weights" -> True or a mask (K, M); the component has its own.
+
+    Examples
+    --------
+    >>> from seqem.distributions.poisson import Poisson, PoissonParams
+    >>> params = MixtureParams(np.array([[0.5, 0.5]]), PoissonParams(np.array([[1.0], [1.0]])))
+    >>> MixtureOf(Poisson(), 2).log_likelihood(params, np.array([[0.0]])).round(6).tolist()
+    [[-1.0]]
+    """
+
+    fields: ClassVar[tuple[str, ...]] = MixtureParams._fields
+    component: Distribution
+    n_components: int
+    weight_prior: Any = 1.0
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_alpha(self.weight_prior)
+        at_least(self.n_components, 1, "n_components")
+        if set(self.fixed) - {"weights"}:
+            hint = "fix parameters of the components in the component"
+            raise ParameterError("fixed names no weights", got=sorted(self.fixed), expected=["weights"], hint=hint)
+
+    def check(self, x: Any) -> AnyArray:
+        """Return ``x`` as the component takes it."""
+        return self.component.check(x)
+
+    def missing(self, x: AnyArray) -> Mask:
+        """Return which rows carry nothing."""
+        return self.component.missing(x)
+
+    def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> MixtureParams:
+        """Return even weights and components fitted to clusters within clusters of the rows."""
+        K, M = n_components, self.n_components
+        params = self.component.initial(x, K * M, rng)
+        parts = np.zeros((len(x), K * M))
+        parts[np.arange(len(x)), self._cluster(x, K, rng)] = 1.0
+        # a tenth of every row everywhere: no part starts empty, none with a variance of zero
+        resp = 0.9 * parts + 0.1 / (K * M)
+        params = self.component.maximise(self.component.accumulate(params, x, resp), params)
+        return MixtureParams(np.full((K, M), 1.0 / M), params)
+
+    def _cluster(self, x: AnyArray, n_states: int, rng: np.random.Generator) -> AnyArray:
+        """Return a part for each row: k-means into states, then within each state."""
+        values = x.reshape(len(x), -1).astype(np.float64)
+        state = labels(values, n_states, rng)
+        part = np.zeros(len(x), dtype=np.int64)
+        for k in range(n_states):
+            at = np.flatnonzero((state == k) & ~self.missing(x))
+            if len(at):
+                part[at] = labels(values[at], self.n_components, rng)
+        return state * self.n_components + part
+
+    def _exponentials(self, params: MixtureParams, x: AnyArray) -> tuple[Array, Iterator[tuple[slice, Array]]]:
+        """Return the part densities (N, K * M) and an iterator that exponentiates them in place, block by block.
+
+        Each step yields a row range and the logarithms (n, K) divided out of it.
+        """
+        block = self.component.log_likelihood(params.component, x)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights)
+        size = max(1, _BLOCK // log_weights.size)
+
+        def blocks() -> Iterator[tuple[slice, Array]]:
+            for start in range(0, len(block), size):
+                at = slice(start, start + size)
+                part = block[at]
+                top = np.empty((len(part), len(log_weights)))
+                subtract_top(part, log_weights, top)
+                np.exp(part, out=part)
+                yield at, top
+
+        return block, blocks()
+
+    def log_likelihood(self, params: MixtureParams, x: AnyArray) -> Array:
+        """Return log p(x_n | k), shape (N, K)."""
+        block, blocks = self._exponentials(params, x)
+        out = np.empty((len(block), len(params.weights)))
+        for at, top in blocks:
+            add_parts(block[at], self.n_components, out[at])
+            with np.errstate(divide="ignore"):
+                np.log(out[at], out=out[at])
+            out[at] += top
+        out[self.missing(x)] = 0.0
+        return out
+
+    def responsibilities(self, params: MixtureParams, x: AnyArray, resp: Array) -> Array:
+        """Return ``resp`` (N, K) shared out to the parts, shape (N, K * M)."""
+        block, blocks = self._exponentials(params, x)
+        for at, _ in blocks:
+            share_out(block[at], self.n_components, resp[at])
+        return block
+
+    def accumulate(self, params: MixtureParams, x: AnyArray, resp: Array) -> MixtureStats:
+        """Return expected visits and the components' statistics; missing rows give nothing."""
+        parts = self.responsibilities(params, x, resp)
+        parts[self.missing(x)] = 0.0
+        counts = parts.sum(axis=0).reshape(params.weights.shape)
+        return MixtureStats(counts, self.component.accumulate(params.component, x, parts))
+
+    def _kept(self, params: MixtureParams) -> Mask:
+        return np.broadcast_to(np.asarray(self.fixed.get("weights", False), dtype=bool), params.weights.shape)
+
+    def maximise(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
+        """Return the mode of the weights and the components' maximum."""
+        weights = dirichlet_map(stats.counts, self.weight_prior, params.weights, self._kept(params))
+        empty = stats.counts.sum(axis=1) <= EMPTY
+        warn_empty(empty)
+        weights = np.where(empty[:, None], params.weights, weights)
+        return MixtureParams(weights, self.component.maximise(stats.component, params.component))
+
+    def expected_log_likelihood(self, stats: MixtureStats, params: MixtureParams, reference: MixtureParams) -> float:
+        """Return Q(params | reference), the expectation over the parts too."""
+        seen = stats.counts > 0
+        with np.errstate(divide="ignore"):
+            weights = float((stats.counts[seen] * np.log(params.weights[seen])).sum())
+        rest = self.component.expected_log_likelihood(stats.component, params.component, reference.component)
+        return weights + rest
+
+    def log_prior(self, params: MixtureParams) -> float:
+        """Return the log prior density of weights and components, up to a constant."""
+        return dirichlet_log_density(params.weights, self.weight_prior) + self.component.log_prior(params.component)
+
+    def sample(self, params: MixtureParams, states: AnyArray, rng: np.random.Generator) -> AnyArray:
+        """Return one row for each entry of ``states``."""
+        edges = params.weights.cumsum(axis=1)
+        part = (rng.random(len(states))[:, None] >= edges[states, :-1]).sum(axis=1)
+        return self.component.sample(params.component, states * self.n_components + part, rng)
+
+    def n_free(self, params: MixtureParams) -> int:
+        """Return the number of free parameters of all K mixtures."""
+        return SIMPLEX.size(params.weights, self._kept(params)) + self.component.n_free(params.component)
+
+    def pack(self, params: MixtureParams) -> Array:
+        """Return the free parameters as an unconstrained vector."""
+        weights = SIMPLEX.pack(params.weights, self._kept(params))
+        return np.concatenate([weights, self.component.pack(params.component)])
+
+    def unpack(self, vector: Array, like: MixtureParams) -> MixtureParams:
+        """Return the parameters of an unconstrained vector; fixed ones are taken from ``like``."""
+        kept = self._kept(like)
+        n = SIMPLEX.size(like.weights, kept)
+        weights = SIMPLEX.unpack(vector[:n], like.weights, kept)
+        return MixtureParams(weights, self.component.unpack(vector[n:], like.component))

@@ -1,0 +1,107 @@
+"""EMEstimator: a thin scikit-learn face over one model and one fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from sklearn import exceptions as sklearn_exceptions
+from sklearn.base import BaseEstimator
+
+from seqem.em.driver import FitResult, fit
+from seqem.em.history import History
+from seqem.em.protocol import EMModel
+from seqem.em.stop import StopReason, StopRule
+from seqem.em.uncertainty import standard_errors
+from seqem.errors import NotFittedError
+
+
+class _NotFittedError(NotFittedError, sklearn_exceptions.NotFittedError):
+    """The error of both families, as scikit-learn's own checks ask for theirs."""
+
+
+class EMEstimator(BaseEstimator):
+    """Base of the estimators that are fitted by EM.
+
+    A subclass stores its hyper-parameters in its constructor, answers the three hooks ``_model``,
+    ``_stop_rule`` and ``_shards``, and in ``fit`` hands a start to ``_run``. Its learned attributes are
+    read-only views of ``self._fitted.params``.
+
+    Attributes
+    ----------
+    result_ : FitResult
+        All that a fit leaves behind; the data are not kept.
+
+    Examples
+    --------
+    >>> EMEstimator().converged_
+    Traceback (most recent call last):
+    ...
+    seqem.em.estimator._NotFittedError: EMEstimator is not fitted. Hint: call fit first
+    """
+
+    result_: FitResult
+
+    def _model(self) -> EMModel:
+        """Return the model that the hyper-parameters describe."""
+        raise NotImplementedError
+
+    def _stop_rule(self) -> StopRule:
+        """Return the stop rule that the hyper-parameters describe."""
+        raise NotImplementedError
+
+    def _shards(self, X: Any, **known: Any) -> Sequence[Any]:
+        """Return checked data as shards; ``known`` is what else ``fit`` takes about the data."""
+        raise NotImplementedError
+
+    def _run(self, params: Any, shards: Sequence[Any], **options: Any) -> Self:
+        """Fit from ``params`` and keep the result; ``options`` are those of :func:`seqem.em.driver.fit`."""
+        self.result_ = fit(self._model(), params, shards, stop=self._stop_rule(), **options)
+        return self
+
+    @property
+    def _fitted(self) -> FitResult:
+        try:
+            return vars(self)["result_"]
+        except KeyError:
+            raise _NotFittedError(f"{type(self).__name__} is not fitted", hint="call fit first") from None
+
+    @property
+    def log_likelihood_(self) -> float:
+        """Log-likelihood of the training data at the estimate."""
+        return self._fitted.log_likelihood
+
+    @property
+    def n_iter_(self) -> int:
+        """Evaluations of the EM map."""
+        return self._fitted.n_iter
+
+    @property
+    def converged_(self) -> bool:
+        """Whether a tolerance was met."""
+        return self._fitted.converged
+
+    @property
+    def stop_reason_(self) -> StopReason:
+        """Why the fit ended."""
+        return self._fitted.stop_reason
+
+    @property
+    def history_(self) -> History:
+        """One record for each point of the fit."""
+        return self._fitted.history
+
+    def standard_errors(self, X: Any, *, executor: Any = None, **known: Any) -> Any:
+        """Return the standard error of every parameter, as a tree like the parameters.
+
+        Parameters
+        ----------
+        X : array-like
+            The data of the fit, which the estimator does not keep.
+        executor : concurrent.futures.Executor, optional
+            Maps the E-step over the shards.
+        **known
+            What else ``fit`` takes about the data, such as ``lengths``.
+        """
+        params = self._fitted.params
+        return standard_errors(self._model(), params, self._shards(X, **known), executor=executor)

@@ -1,0 +1,442 @@
+"""BaseHMM: the scikit-learn face that all HMM estimators share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from seqem.chain import inference
+from seqem.chain.blocks import expected_counts, forward_walk
+from seqem.chain.engine import safe_log
+from seqem.chain.params import check_chain, stationary_distribution
+from seqem.chain.topology import start_mask, transition_mask
+from seqem.core.batch import SequenceBatch
+from seqem.core.rng import RandomState, generator
+from seqem.distributions.protocol import Distribution
+from seqem.em.accelerate import squarem
+from seqem.em.callbacks import Callback, ProgressBar
+from seqem.em.checkpoint import Resume
+from seqem.em.driver import FitResult, fit
+from seqem.em.estimator import EMEstimator
+from seqem.em.restarts import best_of
+from seqem.em.stop import StopRule
+from seqem.errors import NumericalError, ParameterError, SeqemWarning
+from seqem.hmm.data import checked_batch, shard_rows
+from seqem.hmm.model import HMMParams, MarkovModel
+from seqem.hmm.monitor import ConvergenceMonitor
+from seqem.hmm.transitions import TransitionStep
+from seqem.shapes import AnyArray, Array, Path
+
+METHODS = {"em": None, "squarem": squarem}
+SPACES = {"scaling": "scaled", "log": "log"}
+
+
+class Learned:
+    """A learned attribute: reads the fitted parameters, and may be set before or after a fit."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        if estimator is None:
+            return self
+        return estimator._learned(self.name)
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        vars(estimator).setdefault("_given", {})[self.name] = value
+
+
+class BaseHMM(EMEstimator):
+    """Fit, score and decode a hidden Markov model; subclasses say which emission.
+
+    A subclass answers ``_distribution`` (the emission its hyper-parameters describe), ``_emission_of`` (its parameters
+    from the learned attributes) and ``_attributes_of`` (the reverse), and lists its letters for ``params`` and
+    ``init_params`` in ``letters``.
+
+    Attributes
+    ----------
+    startprob_, transmat_ : ndarray, shape (K,), (K, K)
+        Start and transition probabilities. Set them before ``fit`` and leave their letters out of ``init_params`` to
+        start there.
+    endprob_ : ndarray, shape (K,) or None
+        Probability to stop after a state, where ``ends`` is true.
+    monitor_ : ConvergenceMonitor
+        Log-likelihoods of the fit.
+    """
+
+    letters: ClassVar[dict[str, tuple[str, ...]]] = {}
+    startprob_ = Learned()
+    transmat_ = Learned()
+    endprob_ = Learned()
+
+    def _set_shared(self, values: dict[str, Any]) -> None:
+        """Store the constructor's arguments and make a fresh monitor."""
+        for name, value in values.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+        self.monitor_ = ConvergenceMonitor(self.tol, self.n_iter, self.verbose)
+
+    def _distribution(self) -> Distribution:
+        """Return the emission without anything fixed."""
+        raise NotImplementedError
+
+    def _emission_of(self, attributes: dict[str, Any]) -> Any:
+        """Return emission parameters from learned attributes."""
+        raise NotImplementedError
+
+    def _attributes_of(self, emission: Any) -> dict[str, Any]:
+        """Return learned attributes from emission parameters."""
+        raise NotImplementedError
+
+    # -- parameters ------------------------------------------------------------------------------
+
+    def _all_attributes(self) -> dict[str, Any]:
+        """Return the learned attributes of the last fit, overridden by those set by hand."""
+        known: dict[str, Any] = {}
+        if "result_" in vars(self):
+            params = self.result_.params
+            known = {"startprob_": params.start, "transmat_": params.trans, "endprob_": params.end}
+            known.update(self._attributes_of(params.emission))
+        known.update(vars(self).get("_given", {}))
+        return known
+
+    def _learned(self, name: str) -> Any:
+        known = self._all_attributes()
+        if name == "endprob_" and known and name not in known:
+            return None
+        if name not in known:
+            # hasattr() must say no, as scripts written for hmmlearn ask it.
+            raise AttributeError(f"{type(self).__name__} has no {name} yet; call fit first or set it")
+        return known[name]
+
+    @property
+    def params_(self) -> HMMParams:
+        """All parameters in use, as one tree of arrays."""
+        known = self._all_attributes()
+        missing = {"startprob_", "transmat_", *sum(self.letters.values(), ())} - known.keys()
+        if missing:
+            _ = self._fitted  # raises the error of an unfitted estimator
+        if "_given" not in vars(self) and "result_" in vars(self):
+            return self.result_.params
+        chain = check_chain(known["startprob_"], known["transmat_"], known.get("endprob_"))
+        return HMMParams(*chain, self._emission_of(known))
+
+    # -- fitting ---------------------------------------------------------------------------------
+
+    def _fixed_fields(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return which entries of the emission's fields ``params`` and ``fixed`` keep; ``fields`` names them."""
+        held = {name for letter, names in self.letters.items() if letter not in self.params for name in names}
+        own = self.fixed or {}
+        masks = {
+            field: True if name in held else own.get(name.strip("_") + "_", own.get(name))
+            for name, field in fields.items()
+        }
+        return {field: mask for field, mask in masks.items() if mask is not None}
+
+    def _model(self) -> MarkovModel:
+        kept = {"start": "s" not in self.params, "trans": "t" not in self.params, "end": "t" not in self.params}
+        for part, name in (("start", "startprob_"), ("trans", "transmat_"), ("end", "endprob_")):
+            if self.fixed and name in self.fixed and not kept[part]:
+                kept[part] = self.fixed[name]
+        transitions = TransitionStep(
+            start_prior=self.startprob_prior,
+            trans_prior=self.transmat_prior,
+            fixed=kept,
+            tied=self.tied_transitions,
+            stationary=self.stationary,
+        )
+        return MarkovModel(
+            self._distribution(),
+            transitions,
+            tied_states=None if self.tied_states is None else np.asarray(self.tied_states),
+            training=self.training,
+            space=self._space,
+        )
+
+    @property
+    def _space(self) -> str:
+        if self.implementation not in SPACES:
+            raise ParameterError("unknown implementation", got=self.implementation, expected=sorted(SPACES))
+        return SPACES[self.implementation]
+
+    def _stop_rule(self) -> StopRule:
+        return StopRule(max_iter=self.n_iter, abs_tol=self.tol if self.tol >= 0 else None)
+
+    def _batch(self, X: Any, lengths: Any = None, **known: Any) -> SequenceBatch:
+        return checked_batch(self._distribution(), X, lengths, **known)
+
+    def _shards(self, X: Any, lengths: Any = None, **known: Any) -> Sequence[SequenceBatch]:
+        batch = self._batch(X, lengths, **known)
+        return batch.shards(shard_rows(batch.n_rows))
+
+    def _start(self, batch: SequenceBatch, rng: np.random.Generator) -> HMMParams:
+        """Return where a fit begins: what was set and is not to be initialised, the rest from the data."""
+        K = self.n_components
+        if not isinstance(K, (int, np.integer)) or K < 1:
+            raise ParameterError("n_components is off", got=repr(K), expected="a positive integer")
+        given = {name: v for name, v in vars(self).get("_given", {}).items() if not self._needs_start(name)}
+        mask, first = transition_mask(self.topology, K), start_mask(self.topology, K)
+        chain = {"startprob_": _random_rows(first[None], rng)[0], "endprob_": None}
+        chain["transmat_"] = _random_rows(mask, rng)
+        if self.ends:
+            share = len(batch) / max(batch.n_rows, 1)
+            chain["transmat_"], chain["endprob_"] = chain["transmat_"] * (1 - share), np.full(K, share)
+        names = set(sum(self.letters.values(), ()))
+        emission = given if names <= given.keys() else self._initial_emission(batch, rng) | given
+        known = {**chain, **given}
+        checked = check_chain(known["startprob_"], known["transmat_"], known["endprob_"])
+        if len(checked.start) != K:
+            raise ParameterError("startprob_ does not fit n_components", got=len(checked.start), expected=K)
+        if self.stationary:
+            checked = checked._replace(start=stationary_distribution(checked.trans))
+        return HMMParams(*checked, self._emission_of(emission))
+
+    def _initial_emission(self, batch: SequenceBatch, rng: np.random.Generator) -> dict[str, Any]:
+        """Return emission attributes from the data; labelled rows, where there are enough, set their states."""
+        distribution, K = self._distribution(), self.n_components
+        emission = distribution.initial(batch.values, K, rng)
+        if batch.labels is not None and (batch.labels >= 0).any():
+            resp = np.zeros((batch.n_rows, K))
+            known = np.flatnonzero(batch.labels >= 0)
+            resp[known, batch.labels[known]] = 1.0
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SeqemWarning)  # states without a label keep their random start
+                emission = distribution.maximise(distribution.accumulate(emission, batch.values, resp), emission)
+        return self._attributes_of(emission)
+
+    def _needs_start(self, name: str) -> bool:
+        chain = {"s": ("startprob_",), "t": ("transmat_", "endprob_")}
+        return any(name in names and letter in self.init_params for letter, names in {**chain, **self.letters}.items())
+
+    def fit(
+        self,
+        X: Any,
+        lengths: Any = None,
+        *,
+        labels: Any = None,
+        state_prior: Any = None,
+        sample_weight: Any = None,
+        executor: Executor | None = None,
+        callbacks: Sequence[Callback] = (),
+        resume: Resume | None = None,
+    ) -> Self:
+        """Fit by EM.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, n_features) or (N,), list of arrays, or SequenceBatch
+            Observations; NaN is missing where the emission allows it.
+        lengths : array-like of int, optional
+            Lengths of the sequences in X, which sum to N.
+        labels : array-like of int, shape (N,), optional
+            Observed state of each row, -1 where unknown.
+        state_prior : array-like, shape (N, K), optional
+            Weight of each state at each row, hard or soft.
+        sample_weight : array-like, shape (S,), optional
+            Weight of each sequence.
+        executor : concurrent.futures.Executor, optional
+            Maps the E-step over shards of the data; the result does not depend on it.
+        callbacks : sequence of callables
+            Told of every step; see ``seqem.em.callbacks``.
+        resume : Resume, optional
+            From ``Checkpoint.load``: the fit goes on from there.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError, ParameterError, NumericalError
+            For observations or parameters that cannot be, and sequences of probability zero.
+        """
+        if self.method not in METHODS:
+            raise ParameterError("unknown method", got=repr(self.method), expected=sorted(METHODS))
+        batch = self._batch(X, lengths, labels=labels, state_prior=state_prior, sample_weight=sample_weight)
+        shards = batch.shards(shard_rows(batch.n_rows))
+        told = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
+        run = partial(
+            fit, self._model_for(batch), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=told,
+            accelerate=METHODS[self.method], resume=resume,
+        )  # fmt: skip
+        rng = generator(self.random_state)
+        self.result_ = self._best_fit(run, batch, rng)
+        self.monitor_.finish(self.result_.converged)
+        vars(self).pop("_given", None)
+        self._training_shards = shards
+        return self
+
+    def _model_for(self, batch: SequenceBatch) -> MarkovModel:
+        """Return the model to fit to a batch, which may settle what the hyper-parameters leave open."""
+        return self._model()
+
+    def _best_fit(self, run: Any, batch: SequenceBatch, rng: np.random.Generator) -> FitResult:
+        if self.n_init == 1:
+            return run(self._start(batch, rng))
+        best, self.starts_ = best_of(lambda child: run(self._start(batch, child)), self.n_init, rng)
+        return best
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_training_shards"}
+
+    # -- inference -------------------------------------------------------------------------------
+
+    def score(self, X: Any, lengths: Any = None, **known: Any) -> float:
+        """Return the log-likelihood of the observations; -inf where they are impossible.
+
+        Parameters
+        ----------
+        X, lengths : as in fit
+        **known
+            ``labels`` or ``state_prior``, as in fit.
+        """
+        return float(self.score_sequences(X, lengths, **known).sum())
+
+    def score_sequences(self, X: Any, lengths: Any = None, **known: Any) -> Array:
+        """Return the log-likelihood of each sequence, shape (S,)."""
+        params, batch = self.params_, self._batch(X, lengths, **known)
+        return forward_walk(params.chain, self._model().frames(params, batch), batch.offsets, space=self._space)
+
+    def score_samples(self, X: Any, lengths: Any = None, **known: Any) -> tuple[float, Array]:
+        """Return the log-likelihood and the posterior of each state at each row, shape (N, K).
+
+        Raises
+        ------
+        NumericalError
+            Where a sequence is impossible.
+        """
+        params, batch = self.params_, self._batch(X, lengths, **known)
+        posterior = np.zeros((batch.n_rows, len(params.start)))
+
+        def sink(lo: int, hi: int, rows: Array) -> None:
+            posterior[lo:hi] = rows
+
+        source = self._model().frames(params, batch)
+        result = expected_counts(params.chain, source, batch.offsets, sink, space=self._space)
+        _refuse_impossible(result.log_likelihood, batch)
+        return float(result.log_likelihood.sum()), posterior
+
+    def predict_proba(self, X: Any, lengths: Any = None, **known: Any) -> Array:
+        """Return the posterior of each state at each row, shape (N, K)."""
+        return self.score_samples(X, lengths, **known)[1]
+
+    def filter_proba(self, X: Any, lengths: Any = None, **known: Any) -> Array:
+        """Return p(state of a row | rows up to it), shape (N, K)."""
+        params, batch = self.params_, self._batch(X, lengths, **known)
+        out = np.zeros((batch.n_rows, len(params.start)))
+        source = self._model().frames(params, batch)
+        _refuse_impossible(forward_walk(params.chain, source, batch.offsets, space=self._space, filtered=out), batch)
+        return out
+
+    def decode(self, X: Any, lengths: Any = None, algorithm: str | None = None, **known: Any) -> tuple[float, Path]:
+        """Return the log probability of the best paths and the state of each row, shape (N,).
+
+        Parameters
+        ----------
+        X, lengths : as in fit
+        algorithm : {"viterbi", "map"}, optional
+            Best path, or best state of each row; then the first result is the sum of their posteriors.
+        """
+        algorithm = algorithm or self.algorithm
+        if algorithm == "map":
+            posterior = self.predict_proba(X, lengths, **known)
+            best = posterior.max(1, initial=0.0)
+            return float(best.sum()), posterior.argmax(1).astype(np.int32)
+        if algorithm != "viterbi":
+            raise ParameterError("unknown algorithm", got=repr(algorithm), expected='"viterbi" or "map"')
+        params, batch = self.params_, self._batch(X, lengths, **known)
+        model, distribution = self._model(), self._distribution()
+        paths, scores = np.empty(batch.n_rows, dtype=np.int32), np.zeros(len(batch))
+        plain = batch.labels is None and batch.state_prior is None and hasattr(distribution, "table")
+        table = safe_log(distribution.table(params.emission)) if plain else None
+        source = model.frames(params, batch)
+        for s, (lo, hi) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
+            frames, symbols = (source(lo, hi), None) if table is None else (table, batch.values[lo:hi])
+            paths[lo:hi], scores[s] = inference.decode(params.chain, frames, symbols)
+        _refuse_impossible(scores, batch)
+        return float(scores.sum()), paths
+
+    def predict(self, X: Any, lengths: Any = None, **known: Any) -> Path:
+        """Return the state of each row, shape (N,), by ``algorithm``."""
+        return self.decode(X, lengths, **known)[1]
+
+    def decode_k_best(self, X: Any, n_best: int) -> list[inference.Decoding]:
+        """Return up to ``n_best`` different paths of one sequence by falling probability."""
+        params, batch = self.params_, self._batch(X)
+        return inference.decode_k_best(params.chain, self._model().frames(params, batch)(0, batch.n_rows), n_best)
+
+    def sample_paths(self, X: Any, n_paths: int, random_state: RandomState = None) -> Path:
+        """Return paths of one sequence drawn from their posterior, shape (n_paths, T)."""
+        params, batch = self.params_, self._batch(X)
+        frames = self._model().frames(params, batch)(0, batch.n_rows)
+        return inference.sample_posterior(params.chain, frames, n_paths, self._rng(random_state), space=self._space)
+
+    def sample(
+        self, n_samples: int = 1, random_state: RandomState = None, currstate: int | None = None
+    ) -> tuple[AnyArray, Path]:
+        """Return observations and states drawn from the model: ((T, n_features), (T,)).
+
+        Parameters
+        ----------
+        n_samples : int
+            Rows; fewer come where the model ends by itself.
+        random_state : int or Generator, optional
+            By default the estimator's.
+        currstate : int, optional
+            State of the first row.
+        """
+        params, rng = self.params_, self._rng(random_state)
+        chain = params.chain
+        if currstate is not None:
+            chain = chain._replace(start=np.eye(chain.n_states)[currstate])
+        states = inference.sample_prior(chain, n_samples, rng)
+        values = self._distribution().sample(params.emission, states, rng)
+        return values.reshape(len(states), -1), states
+
+    def get_stationary_distribution(self) -> Array:
+        """Return the stationary distribution of the transitions, shape (K,)."""
+        return stationary_distribution(self.params_.trans)
+
+    # -- model choice ----------------------------------------------------------------------------
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of free parameters of the fitted model."""
+        return self._model().n_free(self.params_)
+
+    def aic(self, X: Any, lengths: Any = None) -> float:
+        """Return Akaike's criterion, -2 log L + 2 p."""
+        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
+
+    def bic(self, X: Any, lengths: Any = None) -> float:
+        """Return Schwarz's criterion, -2 log L + p log N."""
+        return -2 * self.score(X, lengths) + self.n_parameters_ * np.log(self._batch(X, lengths).n_rows)
+
+    def icl(self, X: Any, lengths: Any = None) -> float:
+        """Return the integrated completed likelihood, -2 log p(X, best path) + p log N (Celeux & Durand 2008)."""
+        return -2 * self.decode(X, lengths, "viterbi")[0] + self.n_parameters_ * np.log(self._batch(X, lengths).n_rows)
+
+    def _rng(self, random_state: RandomState) -> np.random.Generator:
+        return generator(self.random_state if random_state is None else random_state)
+
+
+def _random_rows(mask: AnyArray, rng: np.random.Generator) -> Array:
+    """Return random probability rows with support ``mask``, none of them close to a corner."""
+    rows = np.where(mask, 0.5 + rng.random(mask.shape), 0.0)
+    return rows / rows.sum(1, keepdims=True)
+
+
+def _refuse_impossible(log_likelihood: Array, batch: SequenceBatch) -> None:
+    impossible = np.flatnonzero(log_likelihood == -np.inf)
+    if len(impossible):
+        s = int(impossible[0])
+        name = s if batch.names is None else repr(batch.names[s])
+        raise NumericalError(
+            f"sequence {name} has probability zero under the model",
+            hint="score() gives -inf for it; check zeros in startprob_, transmat_ and the emission",
+        )

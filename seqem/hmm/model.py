@@ -1,0 +1,205 @@
+"""MarkovModel: a hidden Markov model as an EM model, for any distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqem.chain.blocks import Source, expected_counts
+from seqem.chain.inference import decode, label_frames
+from seqem.chain.params import ChainParams, ChainStats
+from seqem.core.batch import SequenceBatch
+from seqem.core.tree import tree_add, tree_map
+from seqem.distributions.protocol import Distribution
+from seqem.em.protocol import EStep
+from seqem.errors import NumericalError, ParameterError
+from seqem.hmm import coded
+from seqem.hmm.transitions import TransitionStep
+from seqem.shapes import AnyArray, Array
+
+
+class HMMParams(NamedTuple):
+    """Start (K,), transitions (K, K), ends (K,) or None, and the parameters of the emission."""
+
+    start: Array
+    trans: Array
+    end: Array | None
+    emission: Any
+
+    @property
+    def chain(self) -> ChainParams:
+        """The part that inference in the chain needs."""
+        return ChainParams(self.start, self.trans, self.end)
+
+
+class HMMStats(NamedTuple):
+    """Expected counts of the chain and statistics of the emission."""
+
+    start: Array
+    trans: Array
+    end: Array
+    emission: Any
+
+    @property
+    def chain(self) -> ChainStats:
+        """The counts of the chain."""
+        return ChainStats(self.start, self.trans, self.end)
+
+
+@dataclass(frozen=True, eq=False)
+class MarkovModel:
+    """Train a hidden Markov model by Baum-Welch, or on best paths.
+
+    Attributes
+    ----------
+    distribution : Distribution
+        The emission.
+    transitions : TransitionStep
+        M-step of the chain, with its priors and constraints.
+    tied_states : ndarray of int, shape (K,), optional
+        States with the same number share one emission.
+    training : {"posterior", "viterbi"}
+        Whether the E-step takes expected counts or those of the best path.
+    space : {"scaled", "log"}
+        Space of the recursions.
+
+    Notes
+    -----
+    Baum, Petrie, Soules & Weiss 1970. A shard is a SequenceBatch; its weights scale everything, also the log-likelihood.
+    """
+
+    distribution: Distribution
+    transitions: TransitionStep
+    tied_states: AnyArray | None = None
+    training: str = "posterior"
+    space: str = "scaled"
+
+    def __post_init__(self) -> None:
+        if self.training not in ("posterior", "viterbi"):
+            raise ParameterError("unknown training", got=repr(self.training), expected='"posterior" or "viterbi"')
+
+    def e_step(self, params: HMMParams, shard: SequenceBatch) -> EStep:
+        """Return expected counts and emission statistics of a shard, and its log-likelihood."""
+        if self.training == "viterbi":
+            return self._best_path_step(params, shard)
+        step = coded.e_step(self.distribution, params, shard) if self._walks_symbols(params, shard) else None
+        if step is None:
+            step = self._posterior_step(params, shard)
+        stats, per_sequence = step
+        return EStep(HMMStats(*stats), _total(per_sequence, shard))
+
+    def m_step(self, stats: HMMStats, params: HMMParams) -> HMMParams:
+        """Return the parameters that maximise expected log-likelihood plus log prior."""
+        chain = self.transitions.maximise(stats.chain, params.chain)
+        emission = self.distribution.maximise(self._pooled(stats.emission), params.emission)
+        return HMMParams(*chain, emission)
+
+    def log_prior(self, params: HMMParams) -> float:
+        """Return the log density of all priors up to a constant."""
+        return self.transitions.log_prior(params.chain) + self.distribution.log_prior(params.emission)
+
+    def expected_log_likelihood(self, stats: HMMStats, params: HMMParams, reference: HMMParams) -> float:
+        """Return Q(params | reference)."""
+        return self.transitions.expected_log_likelihood(
+            stats.chain, params.chain
+        ) + self.distribution.expected_log_likelihood(stats.emission, params.emission, reference.emission)
+
+    def pack(self, params: HMMParams) -> Array:
+        """Return the free parameters as an unconstrained vector: chain, then emission."""
+        self._refuse_ties()
+        return np.concatenate([self.transitions.pack(params.chain), self.distribution.pack(params.emission)])
+
+    def unpack(self, vector: Array, like: HMMParams) -> HMMParams:
+        """Return the parameters of an unconstrained vector."""
+        self._refuse_ties()
+        n = len(self.transitions.pack(like.chain))
+        return HMMParams(
+            *self.transitions.unpack(vector[:n], like.chain), self.distribution.unpack(vector[n:], like.emission)
+        )
+
+    def n_free(self, params: HMMParams) -> int:
+        """Return the number of free parameters."""
+        emission = self.distribution.n_free(params.emission)
+        if self.tied_states is not None:
+            emission = round(emission * len(np.unique(self.tied_states)) / len(self.tied_states))
+        return self.transitions.n_free(params.chain) + emission
+
+    def frames(self, params: HMMParams, shard: SequenceBatch) -> Source:
+        """Return the source of log-likelihoods of the rows of a shard, labels and state priors included."""
+        K = len(params.start)
+
+        def source(lo: int, hi: int) -> Array:
+            frames = self.distribution.log_likelihood(params.emission, shard.values[lo:hi])
+            if shard.labels is not None or shard.state_prior is not None:
+                frames = frames + label_frames(
+                    K,
+                    None if shard.labels is None else shard.labels[lo:hi],
+                    None if shard.state_prior is None else shard.state_prior[lo:hi],
+                )
+            return frames
+
+        return source
+
+    def _refuse_ties(self) -> None:
+        if self.tied_states is not None:
+            raise ParameterError("tied states have no unconstrained coordinates", hint="fit with method='em'")
+
+    def _walks_symbols(self, params: HMMParams, shard: SequenceBatch) -> bool:
+        observed = shard.labels is not None or shard.state_prior is not None
+        return self.space == "scaled" and not observed and coded.suits(self.distribution, params)
+
+    def _posterior_step(self, params: HMMParams, shard: SequenceBatch) -> tuple[tuple[Any, ...], Array]:
+        sink: Callable[[int, int, Array], Any] = partial(_accumulate, self.distribution, params.emission, shard.values)
+        result = expected_counts(
+            params.chain, self.frames(params, shard), shard.offsets, sink, weights=shard.weights, space=self.space
+        )
+        return (*result.chain, result.sunk), result.log_likelihood
+
+    def _best_path_step(self, params: HMMParams, shard: SequenceBatch) -> EStep:
+        source, K = self.frames(params, shard), len(params.start)
+        weights = np.ones(len(shard)) if shard.weights is None else shard.weights
+        total, scores = None, np.zeros(len(shard))
+        for s, (lo, hi) in enumerate(zip(shard.offsets[:-1], shard.offsets[1:], strict=True)):
+            path, scores[s] = decode(params.chain, source(lo, hi))
+            if scores[s] == -np.inf:
+                break
+            resp = np.zeros((hi - lo, K))
+            resp[np.arange(hi - lo), path] = weights[s]
+            trans = np.zeros((K, K))
+            np.add.at(trans, (path[:-1], path[1:]), weights[s])
+            stats = HMMStats(
+                resp[:1].sum(0),
+                trans,
+                resp[-1:].sum(0),
+                self.distribution.accumulate(params.emission, shard.values[lo:hi], resp),
+            )
+            total = stats if total is None else tree_add(total, stats)
+        return EStep(total, _total(scores, shard))
+
+    def _pooled(self, stats: Any) -> Any:
+        """Return the statistics with those of tied states summed and given to each of them."""
+        if self.tied_states is None:
+            return stats
+        same = np.equal.outer(self.tied_states, self.tied_states).astype(float)
+        return tree_map(lambda leaf: np.tensordot(same, leaf, axes=1), stats)
+
+
+def _accumulate(distribution: Distribution, emission: Any, values: AnyArray, lo: int, hi: int, resp: Array) -> Any:
+    return distribution.accumulate(emission, values[lo:hi], resp)
+
+
+def _total(log_likelihood: Array, shard: SequenceBatch) -> float:
+    """Return the weighted sum; an impossible sequence is an error that names it."""
+    impossible = np.flatnonzero(log_likelihood == -np.inf)
+    if len(impossible):
+        s = int(impossible[0])
+        name = f"sequence {s} of its shard" if shard.names is None else f"sequence {shard.names[s]!r}"
+        raise NumericalError(
+            f"{name} has probability zero under the model",
+            hint="check zeros in startprob_, transmat_ and the emission, and observed labels",
+        )
+    return float(log_likelihood.sum() if shard.weights is None else log_likelihood @ shard.weights)

@@ -1,0 +1,51 @@
+"""Emission parameters as users set and read them: their shapes, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqem.errors import ParameterError
+from seqem.shapes import Array
+
+
+def probability_rows(name: str, value: Any) -> Array:
+    """Return rows of probabilities (K, M), or refuse them by name."""
+    rows = np.asarray(value, dtype=float)
+    if rows.ndim != 2 or not (rows >= 0).all() or not np.allclose(rows.sum(1), 1.0, atol=1e-6):
+        raise ParameterError(f"{name} is not made of rows of probabilities", got=f"shape {rows.shape}")
+    return rows
+
+
+def covariance_shape(covariance_type: str, means: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the covariances of means (K, D)."""
+    K, D = means
+    return {"spherical": (K,), "diag": (K, D), "full": (K, D, D), "tied": (D, D)}[covariance_type]
+
+
+def covariances(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """Return covariances of the given shape; full matrices are taken for diagonal ones where that loses nothing."""
+    array = np.asarray(value, dtype=float)
+    if array.shape != shape and array.shape == (*shape, shape[-1]) and len(shape) == 2:
+        array = np.diagonal(array, axis1=-2, axis2=-1)
+    if array.shape != shape:
+        raise ParameterError(f"{name} has the wrong shape", got=array.shape, expected=shape)
+    return np.ascontiguousarray(array)
+
+
+def full_covariances(value: Any, covariance_type: str, means: tuple[int, ...]) -> Array:
+    """Return covariances as full matrices (K, D, D)."""
+    K, D = means
+    array = np.asarray(value, dtype=float)
+    if covariance_type == "full":
+        return array
+    if covariance_type == "tied":
+        return np.broadcast_to(array, (K, D, D)).copy()
+    variances = array[:, None] if covariance_type == "spherical" else array
+    return np.eye(D) * variances[:, :, None]
+
+
+def regularised(value: Array, covariance_type: str, amount: float) -> Array:
+    """Return covariances with ``amount`` added to every variance."""
+    return value + (np.eye(value.shape[-1]) * amount if covariance_type in ("full", "tied") else amount)

@@ -1,0 +1,240 @@
+"""M-step of a chain: counts of starts, transitions and ends become probabilities, under whatever constraints hold."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from seqem.chain.params import ChainParams, ChainStats, stationary_distribution
+from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions._transforms import SIMPLEX
+from seqem.errors import DegenerateWarning, ParameterError
+from seqem.shapes import AnyArray, Array, Mask
+
+FIELDS = ("start", "trans", "end")
+
+
+@dataclass(frozen=True, eq=False)
+class TransitionStep:
+    """Maximise the chain's part of the expected log-likelihood.
+
+    Attributes
+    ----------
+    start_prior, trans_prior : float or array-like
+        Dirichlet parameters (at least one) of the start and of the rows of transitions. Zeros stay zeros.
+    fixed : mapping of str to True or array of bool
+        Entries of "start", "trans", "end" that keep their values; the rest of a row shares what they leave.
+    tied : ndarray of int, shape (K, K), optional
+        Entries of trans with the same number above zero are equal.
+    stationary : bool
+        Whether the start is the stationary distribution of trans.
+    """
+
+    start_prior: Any = 1.0
+    trans_prior: Any = 1.0
+    fixed: dict[str, Any] = field(default_factory=dict)
+    tied: AnyArray | None = None
+    stationary: bool = False
+
+    def __post_init__(self) -> None:
+        check_alpha(self.start_prior)
+        check_alpha(self.trans_prior)
+        unknown = set(self.fixed) - set(FIELDS)
+        if unknown:
+            raise ParameterError("unknown part in fixed", got=sorted(unknown), expected=FIELDS)
+
+    def kept(self, name: str, shape: tuple[int, ...]) -> Mask:
+        """Return which entries of a part keep their values."""
+        return np.broadcast_to(np.asarray(self.fixed.get(name, False), dtype=bool), shape)
+
+    def maximise(self, stats: ChainStats, old: ChainParams) -> ChainParams:
+        """Return the chain that maximises expected log-likelihood plus log prior; rows without counts stay."""
+        if old.varies:
+            return old._replace(start=self._start(stats, old))
+        rows, counts, kept = self._rows(old), self._counts(stats, old), self._kept_rows(old)
+        idle = ~(counts > 0).any(1) & ~kept.all(1)
+        if idle.any() and not np.all(self.trans_prior == 1.0):
+            idle = np.zeros_like(idle)
+        if idle.any():
+            warnings.warn(
+                f"states {np.flatnonzero(idle).tolist()} were never left; their rows of transmat stay as they were",
+                DegenerateWarning,
+                stacklevel=2,
+            )
+        prior = self._row_prior(old)
+        if self.tied is not None:
+            new = _tied_rows(counts + prior - 1.0, rows, kept, self._groups(old))
+        else:
+            new = dirichlet_map(counts, prior, rows, kept)
+        chain = self._split(new, old)
+        if self.stationary:
+            return _stationary_step(stats, counts + prior - 1.0, old, chain, kept)
+        return chain._replace(start=self._start(stats, old))
+
+    def log_prior(self, chain: ChainParams) -> float:
+        """Return the log density of the Dirichlet priors up to a constant."""
+        value = 0.0 if chain.varies else dirichlet_log_density(self._rows(chain), self._row_prior(chain))
+        return value if self.stationary else value + dirichlet_log_density(chain.start[None], self.start_prior)
+
+    def expected_log_likelihood(self, stats: ChainStats, chain: ChainParams) -> float:
+        """Return the sum of counts times log probabilities."""
+        pairs = [(stats.start, chain.start)]
+        if not chain.varies:
+            pairs += [(stats.trans, chain.trans)] + ([] if chain.end is None else [(stats.end, chain.end)])
+        total = 0.0
+        for counts, probabilities in pairs:
+            seen = counts > 0
+            with np.errstate(divide="ignore"):
+                total += float((counts[seen] * np.log(probabilities[seen])).sum())
+        return total
+
+    def pack(self, chain: ChainParams) -> Array:
+        """Return the free probabilities as log-ratios."""
+        self._refuse_ties()
+        rows = np.zeros(0) if chain.varies else SIMPLEX.pack(self._rows(chain), self._kept_rows(chain))
+        start = np.zeros(0) if self.stationary else SIMPLEX.pack(chain.start[None], self._kept_start(chain))
+        return np.concatenate([start, rows])
+
+    def unpack(self, vector: Array, like: ChainParams) -> ChainParams:
+        """Return the chain of a vector of log-ratios."""
+        self._refuse_ties()
+        n = 0 if self.stationary else SIMPLEX.size(like.start[None], self._kept_start(like))
+        chain = like
+        if not like.varies:
+            chain = self._split(SIMPLEX.unpack(vector[n:], self._rows(like), self._kept_rows(like)), like)
+        if self.stationary:
+            return chain._replace(start=stationary_distribution(chain.trans))
+        return chain._replace(start=SIMPLEX.unpack(vector[:n], like.start[None], self._kept_start(like))[0])
+
+    def n_free(self, chain: ChainParams) -> int:
+        """Return the number of free probabilities."""
+        n = 0 if self.stationary else SIMPLEX.size(chain.start[None], self._kept_start(chain))
+        if chain.varies:
+            return n
+        if self.tied is None:
+            return n + SIMPLEX.size(self._rows(chain), self._kept_rows(chain))
+        rows, kept, groups = self._rows(chain), self._kept_rows(chain), self._groups(chain)
+        free = ~kept & (rows > 0)
+        return n + len(np.unique(groups[free])) - int(free.any(1).sum())
+
+    def _refuse_ties(self) -> None:
+        if self.tied is not None:
+            raise ParameterError(
+                "tied transitions have no unconstrained coordinates", hint="fit with method='em'; bootstrap for errors"
+            )
+
+    def _start(self, stats: ChainStats, old: ChainParams) -> Array:
+        return dirichlet_map(stats.start[None], self.start_prior, old.start[None], self._kept_start(old))[0]
+
+    def _kept_start(self, chain: ChainParams) -> Mask:
+        return self.kept("start", chain.start.shape)[None]
+
+    def _rows(self, chain: ChainParams) -> Array:
+        """Return trans with the ends as a last column."""
+        return chain.trans if chain.end is None else np.column_stack([chain.trans, chain.end])
+
+    def _split(self, rows: Array, like: ChainParams) -> ChainParams:
+        if like.end is None:
+            return like._replace(trans=rows)
+        return like._replace(trans=np.ascontiguousarray(rows[:, :-1]), end=rows[:, -1].copy())
+
+    def _counts(self, stats: ChainStats, chain: ChainParams) -> Array:
+        return stats.trans if chain.end is None else np.column_stack([stats.trans, stats.end])
+
+    def _row_prior(self, chain: ChainParams) -> Array:
+        prior = np.broadcast_to(np.asarray(self.trans_prior, dtype=float), chain.trans.shape)
+        return prior if chain.end is None else np.column_stack([prior, np.ones(chain.n_states)])
+
+    def _kept_rows(self, chain: ChainParams) -> Mask:
+        kept = self.kept("trans", chain.trans.shape)
+        if chain.end is None:
+            return kept
+        return np.column_stack([kept, self.kept("end", chain.end.shape)])
+
+    def _groups(self, chain: ChainParams) -> AnyArray:
+        """Return the number of the group of every entry of the rows; entries that are not tied have their own."""
+        rows = self._rows(chain)
+        groups = -1 - np.arange(rows.size).reshape(rows.shape)
+        tied = np.asarray(self.tied)
+        if tied.shape != chain.trans.shape:
+            raise ParameterError("tied does not fit transmat", got=tied.shape, expected=chain.trans.shape)
+        inner = groups[:, : chain.n_states]
+        inner[tied > 0] = tied[tied > 0]
+        return groups
+
+
+def _tied_rows(counts: Array, old: Array, kept: Mask, groups: AnyArray) -> Array:
+    """Return the rows that maximise sum counts * log rows where entries of a group are equal.
+
+    With multipliers u of the row sums the maximiser is x_g = C_g / sum_i u_i m_ig (C_g the counts of group g, m_ig its
+    entries in row i), so the dual in u is smooth and convex with one variable a row.
+    """
+    free = ~kept & (old > 0)
+    share = np.where(free, old, 0.0).sum(1)
+    _, index = np.unique(groups[free], return_inverse=True)
+    total = np.bincount(index, np.maximum(counts[free], 0.0))
+    used = np.zeros((len(old), len(total)))
+    np.add.at(used, (np.nonzero(free)[0], index), 1.0)
+    active = (total > 0) & (used.sum(0) > 0)
+    rows = (used[:, active] > 0).any(1)
+    if not rows.any():
+        return old
+
+    def dual(log_u: Array) -> tuple[float, Array]:
+        u = np.exp(log_u)
+        slope = u @ used[np.ix_(rows, active)]
+        gradient = share[rows] - used[np.ix_(rows, active)] @ (total[active] / slope)
+        return float(share[rows] @ u - total[active] @ np.log(slope)), gradient * u
+
+    first = np.log((used[:, active] @ total[active])[rows] / share[rows])
+    found = minimize(dual, first, jac=True, method="BFGS", options={"gtol": 1e-12 * max(total.sum(), 1.0)})
+    values = np.zeros(len(total))
+    values[active] = total[active] / (np.exp(found.x) @ used[np.ix_(rows, active)])
+    new = old.copy()
+    new[free] = values[index]
+    moved = np.where(free, new, 0.0).sum(1)
+    new[~rows] = old[~rows]
+    # The multipliers are found to rounding; the last digits of the row sums are put right here.
+    scale = np.where(rows & (moved > 0), share / np.where(moved > 0, moved, 1.0), 1.0)
+    return np.where(free, new * scale[:, None], new)
+
+
+def _stationary_step(stats: ChainStats, counts: Array, old: ChainParams, plain: ChainParams, kept: Mask) -> ChainParams:
+    """Return the chain that maximises counts * log trans + start counts * log stationary(trans).
+
+    The derivative of the stationary distribution is d_k Z_lj by trans[k, l], with Z the fundamental matrix (Schweitzer 1968).
+    """
+    K = old.n_states
+    free = ~kept & (old.trans > 0)
+
+    def negative(vector: Array) -> tuple[float, Array]:
+        trans = SIMPLEX.unpack(vector, old.trans, kept)
+        delta = stationary_distribution(trans)
+        if not (delta[stats.start > 0] > 0).all():
+            return np.inf, np.zeros_like(vector)
+        fundamental = np.linalg.inv(np.eye(K) - trans + np.outer(np.ones(K), delta))
+        share = np.where(stats.start > 0, stats.start / np.where(delta > 0, delta, 1.0), 0.0)
+        slope = np.divide(counts, trans, out=np.zeros_like(trans), where=trans > 0)
+        slope = slope + np.outer(delta, fundamental @ share)
+        seen, begun = counts > 0, stats.start > 0
+        value = (counts[seen] * np.log(trans[seen])).sum() + (stats.start[begun] * np.log(delta[begun])).sum()
+        gradient = []
+        for p, g, f in zip(trans, slope, free, strict=True):
+            inside = p[f] * (g[f] - (p[f] @ g[f]) / max(p[f].sum(), 1e-300))
+            gradient.append(inside[:-1])
+        return -float(value), -np.concatenate(gradient)
+
+    # Zeros of the plain maximiser are at infinity in these coordinates: begin from the inside.
+    inside = np.where(free, np.maximum(plain.trans, 1e-12), plain.trans)
+    starts = [SIMPLEX.pack(inside, kept), SIMPLEX.pack(old.trans, kept)]
+    best = min(
+        (minimize(negative, s, jac=True, method="BFGS", options={"gtol": 1e-9}) for s in starts), key=lambda r: r.fun
+    )
+    if not best.fun <= negative(starts[1])[0]:
+        return old
+    trans = SIMPLEX.unpack(best.x, old.trans, kept)
+    return old._replace(start=stationary_distribution(trans), trans=trans)

@@ -1,0 +1,85 @@
+"""Named texts into a batch of symbols: what FASTA and FASTQ share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TextIO
+
+import numpy as np
+
+from seqem.bio.alphabet import Alphabet, alphabet_of, guess
+from seqem.core.batch import SequenceBatch
+from seqem.errors import DataError, FormatError
+from seqem.io.streams import FilePath, open_text
+
+Record = tuple[str, str]
+Lines = Callable[[TextIO, int], Iterator[tuple[int, str]]]
+
+_ENOUGH_TO_GUESS = 4096
+
+
+def batch_of_records(records: Iterator[Record], path: FilePath, alphabet: str, lines: Lines) -> SequenceBatch:
+    """Return the symbols of ``(title, text)`` records, holding one text at a time.
+
+    Parameters
+    ----------
+    records : iterator of (str, str)
+        What the parser of the format gives.
+    path : path-like
+        The file, for messages.
+    alphabet : {"auto", "dna", "rna", "protein"}
+        What the letters are; "auto" looks at the first few thousand.
+    lines : callable
+        ``lines(handle, n)`` yields line number and text of the sequence lines of the n-th record, from 1;
+        called for a record with a letter that is not in the alphabet.
+    """
+    letters, records = _choose(records, path, alphabet)
+    names: list[str] = []
+    ends, symbols = [0], bytearray()
+    for title, text in records:
+        names.append((title.split(None, 1) or [""])[0])
+        try:
+            symbols += letters.encode(text).data
+        except DataError as error:
+            hint = f"the alphabet was guessed as {letters.name}; name another" if alphabet == "auto" else None
+            raise _located(error, path, letters, lines, names, hint) from error
+        ends.append(len(symbols))
+    values = np.frombuffer(symbols, np.uint8)
+    return SequenceBatch(values, np.array(ends, np.int64), tuple(names), alphabet=letters.letters)
+
+
+def _choose(records: Iterator[Record], path: FilePath, alphabet: str) -> tuple[Alphabet, Iterator[Record]]:
+    """Return the alphabet and all the records, of which a guess has read the first ones."""
+    first: list[Record] = []
+    seen = 0
+    for record in records:
+        first.append(record)
+        seen += len(record[1])
+        if alphabet != "auto" or seen >= _ENOUGH_TO_GUESS:
+            break
+    if not first:
+        raise FormatError("no sequences", path=str(path))
+    if alphabet != "auto":
+        return alphabet_of(alphabet), chain(first, records)
+    try:
+        return guess("".join(text for _, text in first)[:_ENOUGH_TO_GUESS]), chain(first, records)
+    except DataError as error:
+        raise FormatError(str(error), path=str(path)) from error
+
+
+def _located(
+    error: DataError, path: FilePath, letters: Alphabet, lines: Lines, names: list[str], hint: str | None
+) -> FormatError:
+    """Return the error of the last record with line and column, which a second reading of a file finds."""
+    sequence = f"sequence {names[-1]!r}"
+    if os.path.isfile(path):
+        with open_text(path) as handle:
+            for number, text in lines(handle, len(names)):
+                bad = letters.find_bad(text.replace(" ", ""))
+                if bad is not None:
+                    column = [c for c, letter in enumerate(text) if letter != " "][bad]
+                    what = f"column {column + 1}: letter {text[column]!r} is not in the {letters.name} alphabet"
+                    return FormatError(f"{sequence}, {what}", hint=hint, path=str(path), line=number)
+    return FormatError(f"{sequence}: {error}", hint=hint, path=str(path))

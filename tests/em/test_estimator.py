@@ -1,0 +1,76 @@
+"""The thin face: one result, read-only views, errors of both families when unfitted."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn.exceptions
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from seqem.em.accelerate import squarem
+from seqem.em.estimator import EMEstimator
+from seqem.em.stop import StopRule
+from seqem.errors import NotFittedError
+from tests.em.models import LONDON, LONDON_LOG_LIKELIHOOD, LONDON_STANDARD_ERRORS, LONDON_START, PoissonMixture
+
+
+class TwoRates(EMEstimator):
+    def __init__(self, tol=1e-10):
+        self.tol = tol
+
+    def _model(self):
+        return PoissonMixture()
+
+    def _stop_rule(self):
+        return StopRule(max_iter=500, param_tol=self.tol)
+
+    def _shards(self, X):
+        return np.array_split(np.asarray(X, dtype=float), 2)
+
+    def fit(self, X, y=None, *, executor=None, callbacks=()):
+        options = {"executor": executor, "callbacks": callbacks, "accelerate": squarem}
+        return self._run(LONDON_START, self._shards(X), **options)
+
+
+def test_a_fitted_estimator_shows_its_result():
+    estimator = TwoRates().fit(LONDON)
+    check_is_fitted(estimator)
+    assert estimator.log_likelihood_ == pytest.approx(LONDON_LOG_LIKELIHOOD, abs=1e-8)
+    assert estimator.converged_
+    assert estimator.stop_reason_ == "converged"
+    assert estimator.n_iter_ == estimator.history_[-1].iteration
+    errors = estimator.standard_errors(LONDON)
+    np.testing.assert_allclose([errors.p, *errors.rates], LONDON_STANDARD_ERRORS, rtol=1e-3)
+    assert set(vars(estimator)) == {"tol", "result_"}
+    with pytest.raises(AttributeError):
+        estimator.n_iter_ = 3
+
+
+def test_it_clones_and_pickles():
+    estimator = TwoRates(tol=1e-6).fit(LONDON)
+    assert pickle.loads(pickle.dumps(estimator)).n_iter_ == estimator.n_iter_
+    fresh = clone(estimator)
+    assert fresh.tol == 1e-6
+    assert not hasattr(fresh, "n_iter_")
+
+
+@pytest.mark.parametrize("name", ["log_likelihood_", "n_iter_", "converged_", "stop_reason_", "history_"])
+def test_unfitted_says_so(name):
+    for family in (NotFittedError, sklearn.exceptions.NotFittedError):
+        with pytest.raises(family, match="TwoRates is not fitted"):
+            getattr(TwoRates(), name)
+    with pytest.raises(NotFittedError):
+        TwoRates().standard_errors(LONDON)
+
+
+def test_importing_the_package_and_its_driver_stays_light():
+    code = (
+        "import sys, seqem, seqem.em.driver, seqem.em.accelerate, seqem.em.restarts, seqem.em.uncertainty\n"
+        "heavy = {'numba', 'sklearn', 'matplotlib', 'pandas', 'rich', 'scipy', 'distributed'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
