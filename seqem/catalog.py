@@ -59,11 +59,22 @@ FORMATS: dict[str, Entry] = {
     "csv": Entry("seqem.io.delimited:CSV", "rows of numbers, comma, tab or semicolon between"),
 }
 
-VERBS: dict[str, Entry] = {}
+VERBS: dict[str, Entry] = {
+    "fit": Entry("seqem.cli.fit:fit", "fit a model to sequences"),
+    "decode": Entry("seqem.cli.decode:decode", "find the states of sequences: path, posteriors, BED or GFF3"),
+    "score": Entry("seqem.cli.score:score", "log-likelihood of each sequence under a model"),
+    "sample": Entry("seqem.cli.sample:sample", "draw sequences from a model"),
+    "select": Entry("seqem.cli.select:select", "choose the number of states by BIC, AIC or ICL"),
+    "info": Entry("seqem.cli.info:info", "show the parameters of a model and how its fit went"),
+    "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
+}
 
 OTHERS: tuple[Entry, ...] = (
     Entry("seqem.core.batch:SequenceBatch", "ragged sequences as one array"),
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
+    Entry("seqem.io.models:save", "an estimator to a file"),
+    Entry("seqem.io.models:load", "an estimator from a file"),
+    Entry("seqem.hmm.selection:select", "the best number of states"),
 )
 
 

@@ -56,6 +56,35 @@ class Expectation(NamedTuple):
 
 
 @dataclass
+class _Sums:
+    """What the backward walk of a piece adds up, and its state between chunks."""
+
+    sink: Sink
+    beta: Array
+    pairs: Array
+    gamma: Array | None  # None: posteriors replace alpha
+    starts: Array
+    ends: Array
+    sunk: Any = None
+
+    @classmethod
+    def empty(cls, piece: _Piece, sink: Sink) -> _Sums:
+        K = len(piece.arrays.start)
+        rows = min(len(piece.alpha), chunk_rows(K) + 1)
+        gamma = None if piece.engine.sums_pairs(K) else np.empty((rows, K))
+        return cls(sink, np.ones((4, K)), np.zeros((1, K, K)), gamma, np.zeros(K), np.zeros(K))
+
+    def take(self, row: int, posterior: Array, offsets: IntArray, first: int) -> None:
+        """Take the posteriors of rows that begin at ``first`` of the piece, ``row`` of the data."""
+        full = offsets[1:] > offsets[:-1]
+        for total, edges in ((self.starts, offsets[:-1][full]), (self.ends, offsets[1:][full] - 1)):
+            inside = edges[(edges >= first) & (edges < first + len(posterior))] - first
+            total += posterior[inside].sum(0)
+        value = self.sink(row, row + len(posterior), posterior)
+        self.sunk = value if self.sunk is None else tree_add(self.sunk, value)
+
+
+@dataclass
 class _Piece:
     """One piece and the arrays its walk needs."""
 
@@ -76,9 +105,11 @@ class _Piece:
         self.status = np.zeros(S, dtype=np.uint8)
         self.log_likelihood = np.empty(S)
         self.alpha = np.empty((min(self.block, n_rows) + 1, K))
+        self.alpha[0] = 0.0  # enters matrix products beside zeros, where NaN would stay NaN
 
     def _bounds(self, lo: int, hi: int) -> IntArray:
-        return self.offsets if len(self.blocks) == 1 else np.array([0, hi - lo])
+        """Return the offsets of the sequences in rows ``lo`` to ``hi``: only one sequence is ever cut."""
+        return self.offsets if len(self.weights) > 1 else np.array([0, hi - lo])
 
     def forward_block(self, lo: int, hi: int, scale: Array) -> Array:
         """Fill ``alpha`` for one block, whose row before it is ``alpha[0]``; return its frames."""
@@ -109,42 +140,34 @@ class _Piece:
         for block in self.forward():
             marks.append(self.alpha[0].copy())
             frames = block[2]
-        beta, pairs = np.ones((4, K)), np.zeros((1, K, K))
-        keep_pairs = self.engine.sums_pairs(K)
-        gamma = self.alpha if keep_pairs else np.empty_like(self.alpha)
-        ends, sunk = np.zeros(K), None
+        sums = _Sums.empty(self, sink)
         for mark, (lo, hi) in zip(reversed(marks), reversed(self.blocks), strict=True):
-            last = hi == self.offsets[-1]
-            if not last:
+            if hi < self.offsets[-1]:
                 self.alpha[0] = mark
-                frames = self.forward_block(lo, hi, np.tile([0.0, 1.0], (1, 1)))
-            arrays = self.arrays.rows(lo, hi)
+                frames = self.forward_block(lo, hi, np.array([[0.0, 1.0]]))
+            self._backward_block(lo, hi, frames, sums)
+        counts = sums.pairs[0]
+        if self.engine is not LOG and not self.arrays.vary:
+            counts = counts * self.arrays.into[0]
+        return ChainStats(sums.starts, counts, sums.ends), sums.sunk
+
+    def _backward_block(self, lo: int, hi: int, frames: Array, sums: _Sums) -> None:
+        """Walk one block chunk by chunk from its last row; each chunk's posteriors go to the sink while in cache."""
+        length = hi - lo if len(self.weights) > 1 else chunk_rows(len(self.arrays.start))
+        for first in range((max(hi - lo, 1) - 1) // max(length, 1) * length, -1, -max(length, 1)):
+            stop = min(first + length, hi - lo)
+            alpha, part = self.alpha[first : stop + 1], frames[first:stop]
+            gamma = alpha if sums.gamma is None else sums.gamma[: stop - first + 1]
+            arrays, bounds = self.arrays.rows(lo + first, lo + stop), self._bounds(first, stop)
             self.engine.backward(
-                self.dim, frames, arrays.into_t, arrays.vary, arrays.end, self._bounds(lo, hi), lo > 0, not last,
-                self.alpha, beta, self.weights, keep_pairs, pairs, gamma, self.status,
+                self.dim, part, arrays.into_t, arrays.vary, arrays.end, bounds, lo + first > 0, lo + stop < self.offsets[-1],
+                alpha, sums.beta, self.weights, sums.gamma is None, sums.pairs, gamma, self.status,
             )  # fmt: skip
             if self.status.any():
                 raise _Underflow
-            if last:
-                ends = gamma[self._bounds(lo, hi)[1:][self.offsets[1:] > self.offsets[:-1]]].sum(0)
-            sunk = self._drain(lo, hi, frames, gamma, keep_pairs, pairs, sink, sunk)
-        counts = pairs[0] if self.engine is LOG or self.arrays.vary else pairs[0] * self.arrays.into[0]
-        firsts = self.offsets[:-1][self.offsets[1:] > self.offsets[:-1]]
-        return ChainStats(gamma[firsts + 1].sum(0), counts, ends), sunk
-
-    def _drain(
-        self, lo: int, hi: int, frames: Array, gamma: Array, keep_pairs: bool, pairs: Array, sink: Sink, sunk: Any
-    ) -> Any:
-        """Hand the posteriors of one block to the sink, chunk by chunk from the back."""
-        chunk = chunk_rows(len(self.arrays.start))
-        for first in range((hi - lo - 1) // chunk * chunk, -1, -chunk):
-            stop = min(first + chunk, hi - lo)
-            if not keep_pairs:
-                pairs[0] += self.alpha[first:stop].T @ frames[first:stop]
-            value = sink(self.base + lo + first, self.base + lo + stop, gamma[first + 1 : stop + 1])
-            sunk = value if sunk is None else tree_add(sunk, value)
-        return sunk
-
+            if sums.gamma is not None:
+                sums.pairs[0] += alpha[:-1].T @ part
+            sums.take(self.base + lo + first, gamma[1:], self.offsets, lo + first)
 
 def _pieces(chain: ChainParams, source: Source, offsets: IntArray, weights: Array, block: int | None) -> Any:
     """Yield ``(first, last, make)``: sequences of a piece and what makes it for an engine."""

@@ -10,7 +10,7 @@ import numpy as np
 from seqem.chain.params import ChainParams
 from seqem.errors import ParameterError
 from seqem.kernels import chain_log, chain_scaled
-from seqem.kernels._simd import WIDEST
+from seqem.kernels._simd import NARROW, WIDEST
 from seqem.shapes import AnyArray, Array
 
 Space = Literal["scaled", "log"]
@@ -33,7 +33,7 @@ class Engine(NamedTuple):
 
     def sums_pairs(self, n_states: int) -> bool:
         """Return whether the backward kernel sums pairs itself; for many states a matrix product is faster."""
-        return self.name == "log" or n_states <= WIDEST
+        return self.name == "log" or n_states <= NARROW
 
 
 def safe_log(probabilities: AnyArray) -> Array:

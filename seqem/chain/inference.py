@@ -16,7 +16,7 @@ from seqem.chain.engine import safe_log
 from seqem.chain.params import ChainParams, ChainStats
 from seqem.errors import DataError, NumericalError
 from seqem.kernels import sampling, viterbi
-from seqem.kernels._simd import WIDEST
+from seqem.kernels._simd import NARROW
 from seqem.shapes import AnyArray, Array, IntArray, Path
 
 _POINTER_BYTES = 2**24
@@ -199,7 +199,7 @@ def decode(
     rows = block or max(_POINTER_BYTES // (K * np.dtype(kind).itemsize), int(T**0.5), 1)
     spans = [(lo, min(lo + rows, T)) for lo in range(0, T, rows)]
     start, into, end = _log_chain(chain)
-    dim = (0,) * K if K <= WIDEST else np.zeros(K, dtype=np.int8)
+    dim = (0,) * K if K <= NARROW else np.zeros(K, dtype=np.int8)
     delta, pointers = np.empty((2, K)), np.empty((min(rows, T), K), dtype=kind)
 
     def forward(lo: int, hi: int) -> None:

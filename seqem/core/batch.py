@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -133,4 +134,4 @@ class SequenceBatch:
             if self.offsets[s + 1] - self.offsets[cuts[-1]] > rows:
                 cuts.append(s)
         cuts.append(len(self))
-        return [self.between(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+        return [self.between(a, b) for a, b in itertools.pairwise(cuts) if b > a]

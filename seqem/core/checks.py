@@ -45,7 +45,7 @@ def rows(x: Any) -> Array:
         raise DataError(
             "observations have the wrong shape", got=f"shape {array.shape}", expected="(N,) or (N, n_features)"
         )
-    array = np.ascontiguousarray(array.reshape(len(array), -1 if array.size else array.shape[-1]), dtype=np.float64)
+    array = np.ascontiguousarray(array[:, None] if array.ndim == 1 else array, dtype=np.float64)
     refuse(np.isinf(array), array, "infinite observation", expected="finite numbers, or NaN where missing")
     return array
 

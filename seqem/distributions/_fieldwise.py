@@ -42,11 +42,7 @@ class Fieldwise(ABC):
 
     def kept(self, params: Any, name: str) -> Mask:
         """Return which entries of field ``name`` are fixed."""
-        shape = getattr(params, name).shape
-        mask = np.asarray(self.fixed.get(name, False), dtype=bool)
-        if mask.ndim and mask.shape != shape:
-            raise ParameterError(f"fixed[{name!r}] has the wrong shape", got=mask.shape, expected=shape)
-        return np.broadcast_to(mask, shape)
+        return fixed_mask(self.fixed, name, getattr(params, name).shape)
 
     def settle(self, old: Any, new: Any, mass: Array, shared: tuple[str, ...] = ()) -> Any:
         """Return ``new`` with fixed entries and those of empty components (``mass`` (K,) or (K, D)) as in ``old``."""
@@ -90,6 +86,14 @@ class Fieldwise(ABC):
             values.append(transform.unpack(vector[at : at + n], value, kept))
             at += n
         return type(like)(*values)
+
+
+def fixed_mask(fixed: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Mask:
+    """Return the mask of field ``name`` at its full shape."""
+    mask = np.asarray(fixed.get(name, False), dtype=bool)
+    if mask.ndim and mask.shape != shape:
+        raise ParameterError(f"fixed[{name!r}] has the wrong shape", got=mask.shape, expected=shape)
+    return np.broadcast_to(mask, shape)
 
 
 def warn_empty(empty: Mask) -> None:

@@ -48,7 +48,8 @@ def log_likelihood(mean: Array, matrix: Array, x: Array) -> Array:
     i, j = np.tril_indices(D)
     out = np.empty((len(x), K))
     scratch = np.zeros((FRAMES, D)), np.empty((FRAMES, LANES))
-    density_full(x - middle, _lanes(factor[:, i, j]), _lanes(shift), _lanes(constant), *scratch, out)
+    rows = np.ascontiguousarray(x - middle)
+    density_full(rows, _lanes(factor[:, i, j]), _lanes(shift), _lanes(constant), *scratch, out)
     for seen, at in _patterns(x):
         out[at] = _marginal(mean[:, seen], matrix[:, seen][:, :, seen], x[at][:, seen])
     return out

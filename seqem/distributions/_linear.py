@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import gammaln
 
 from seqem.distributions._fieldwise import Fieldwise
 from seqem.shapes import AnyArray, Array
@@ -22,11 +23,19 @@ _INSIDE = 1.0
 
 
 class LinearStats(NamedTuple):
-    """Weights of observed coordinates (K, D), weighted statistics (S, K, D), weighted base terms (K,)."""
+    """Weights of observed coordinates (K, D), weighted statistics (K, S, D), weighted base terms (K,)."""
 
     mass: Array
     total: Array
     base: Array
+
+
+def log_factorial(x: Array) -> Array:
+    """Return log x! of counts, by table where they are small enough for one."""
+    top = x.max(initial=0.0)
+    if top >= x.size + 1000:
+        return gammaln(x + 1.0)
+    return gammaln(np.arange(top + 1.0) + 1.0)[x.astype(np.int64)]
 
 
 def log_or_never(p: Array) -> Array:
@@ -44,7 +53,7 @@ class LinearFamily(Fieldwise):
 
     @abstractmethod
     def natural(self, params: Any) -> Array:
-        """Return the natural parameters, shape (S, K, D)."""
+        """Return the natural parameters, shape (K, S, D)."""
 
     @abstractmethod
     def log_normaliser(self, params: Any) -> Array:
@@ -67,7 +76,7 @@ class LinearFamily(Fieldwise):
         """Return log p(x_n | k), shape (N, K)."""
         seen, statistic, base = self._terms(x)
         out = base[:, None] - seen @ self.log_normaliser(params).T
-        for values, natural in zip(statistic, self.natural(params), strict=True):
+        for values, natural in zip(statistic, np.swapaxes(self.natural(params), 0, 1), strict=True):
             out += values @ natural.T
         out[out < 0.1 * NEVER] = -np.inf
         return out
@@ -75,7 +84,7 @@ class LinearFamily(Fieldwise):
     def accumulate(self, params: Any, x: AnyArray, resp: Array) -> LinearStats:
         """Return the weighted sufficient statistics."""
         seen, statistic, base = self._terms(x)
-        return LinearStats(resp.T @ seen, np.stack([resp.T @ values for values in statistic]), resp.T @ base)
+        return LinearStats(resp.T @ seen, np.stack([resp.T @ values for values in statistic], axis=1), resp.T @ base)
 
     def expected_log_likelihood(self, stats: LinearStats, params: Any, reference: Any) -> float:
         """Return sum of resp * log p(x | params)."""

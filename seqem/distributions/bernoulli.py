@@ -65,7 +65,7 @@ class Bernoulli(LinearFamily):
 
     def natural(self, params: BernoulliParams) -> Array:
         """Return the log probabilities of one and zero."""
-        return np.stack([log_or_never(params.prob), log_or_never(1.0 - params.prob)])
+        return np.stack([log_or_never(params.prob), log_or_never(1.0 - params.prob)], axis=1)
 
     def log_normaliser(self, params: BernoulliParams) -> Array:
         """Return zero."""
@@ -76,11 +76,11 @@ class Bernoulli(LinearFamily):
         return np.zeros_like(x)
 
     def _excess(self, shape: tuple[int, ...]) -> Array:
-        return np.stack([spread(p, shape, "prior") - 1.0 for p in (self.prior_ones, self.prior_zeros)])
+        return np.stack([spread(p, shape, "prior") - 1.0 for p in (self.prior_ones, self.prior_zeros)], axis=1)
 
     def maximise(self, stats: LinearStats, params: BernoulliParams) -> BernoulliParams:
         """Return the mode of the probabilities."""
-        ones, zeros = stats.total + self._excess(params.prob.shape)
+        ones, zeros = np.swapaxes(stats.total + self._excess(params.prob.shape), 0, 1)
         total = ones + zeros
         return self.settle(params, BernoulliParams(ones / np.where(total > 0, total, 1.0)), stats.mass)
 

@@ -84,6 +84,11 @@ class Categorical(Fieldwise):
             return np.asarray(self.codes, dtype=np.float64)
         return np.vstack([np.eye(n_symbols), np.ones((1, n_symbols))])
 
+    @staticmethod
+    def _blank(sets: Array) -> Mask:
+        """Return which codes say nothing; of a single symbol every observation counts."""
+        return np.asarray(sets.all(axis=1) & (sets.shape[1] > 1))
+
     def check(self, x: Any) -> AnyArray:
         """Return ``x`` as codes (N,), uint8 or int32."""
         array = numbers(x)
@@ -115,7 +120,7 @@ class Categorical(Fieldwise):
     def missing(self, x: AnyArray) -> Mask:
         """Return which codes say nothing."""
         size = self._size()
-        return np.zeros(len(x), dtype=bool) if size is None else np.asarray(self._sets(size).all(axis=1))[x]
+        return np.zeros(len(x), dtype=bool) if size is None else self._blank(self._sets(size))[x]
 
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> CategoricalParams:
         """Return random probabilities from the flat Dirichlet distribution."""
@@ -126,7 +131,7 @@ class Categorical(Fieldwise):
         """Return the probability of every code, shape (C, K)."""
         sets = self._sets(params.probs.shape[1])
         out = sets @ params.probs.T
-        out[sets.all(axis=1)] = 1.0
+        out[self._blank(sets)] = 1.0
         return out
 
     def log_likelihood(self, params: CategoricalParams, x: AnyArray) -> Array:
@@ -151,7 +156,7 @@ class Categorical(Fieldwise):
         """Return the symbol counts of expected counts per data code, shape (C, K); missing ones give nothing."""
         sets, table = self._sets(params.probs.shape[1]), self.table(params)
         rate = np.where(table > 0, counts, 0.0) / np.where(table > 0, table, 1.0)
-        rate[sets.all(axis=1)] = 0.0
+        rate[self._blank(sets)] = 0.0
         return CategoricalStats((rate.T @ sets) * params.probs)
 
     def maximise(self, stats: CategoricalStats, params: CategoricalParams) -> CategoricalParams:

@@ -7,11 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from seqem.core.checks import at_least, positive_rows
-from seqem.distributions._linear import LinearFamily, LinearStats
-from seqem.distributions._rates import gamma_log_density, gamma_map
+from seqem.core.checks import positive_rows
+from seqem.distributions._linear import LinearStats
+from seqem.distributions._rates import RateFamily
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import LOG, Transform
 from seqem.shapes import AnyArray, Array
 
 _SHORTEST = 1e-12
@@ -25,7 +24,7 @@ class ExponentialParams(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Exponential(LinearFamily):
+class Exponential(RateFamily):
     """Model non-negative rows (N, D) as independent exponential variables; NaN is missing.
 
     Attributes
@@ -40,17 +39,6 @@ class Exponential(LinearFamily):
     """
 
     fields: ClassVar[tuple[str, ...]] = ExponentialParams._fields
-    prior_shape: Any = 1.0
-    prior_rate: Any = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self.prior_shape, 1.0, "prior_shape")
-        at_least(self.prior_rate, 0.0, "prior_rate")
-
-    def transforms(self) -> tuple[Transform, ...]:
-        """Return the transform of each field."""
-        return (LOG,)
 
     def check(self, x: Any) -> Array:
         """Return ``x`` as non-negative rows (N, D)."""
@@ -67,7 +55,7 @@ class Exponential(LinearFamily):
 
     def natural(self, params: ExponentialParams) -> Array:
         """Return minus the rates."""
-        return -params.rate[None]
+        return -params.rate[:, None]
 
     def log_normaliser(self, params: ExponentialParams) -> Array:
         """Return minus the log rates."""
@@ -79,13 +67,9 @@ class Exponential(LinearFamily):
 
     def maximise(self, stats: LinearStats, params: ExponentialParams) -> ExponentialParams:
         """Return the mode of the rates."""
-        waited = np.maximum(stats.total[0], _SHORTEST * stats.mass)
-        rate = gamma_map(stats.mass, waited, self.prior_shape, self.prior_rate)
+        waited = np.maximum(stats.total[:, 0], _SHORTEST * stats.mass)
+        rate = self.mode(stats.mass, waited)
         return self.settle(params, ExponentialParams(rate), stats.mass)
-
-    def log_prior(self, params: ExponentialParams) -> float:
-        """Return the log Gamma density of the rates, up to a constant."""
-        return gamma_log_density(params.rate, self.prior_shape, self.prior_rate)
 
     def sample(self, params: ExponentialParams, states: AnyArray, rng: np.random.Generator) -> Array:
         """Return one row for each entry of ``states``, shape (N, D)."""

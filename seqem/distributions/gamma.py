@@ -76,7 +76,7 @@ class Gamma(LinearFamily):
 
     def natural(self, params: GammaParams) -> Array:
         """Return minus rates, and shapes less one."""
-        return np.stack([-params.rate, params.shape - 1.0])
+        return np.stack([-params.rate, params.shape - 1.0], axis=1)
 
     def log_normaliser(self, params: GammaParams) -> Array:
         """Return log Gamma(shape) - shape log rate."""
@@ -88,7 +88,7 @@ class Gamma(LinearFamily):
 
     def _pseudo(self, shape: tuple[int, ...]) -> LinearStats:
         weight = spread(self.prior_weight, shape, "prior_weight")
-        total = np.stack([weight * self.prior_mean, weight * self.prior_log_mean])
+        total = np.stack([weight * self.prior_mean, weight * self.prior_log_mean], axis=1)
         return LinearStats(weight, total, np.zeros(shape[0]))
 
     def maximise(self, stats: LinearStats, params: GammaParams) -> GammaParams:
@@ -99,7 +99,7 @@ class Gamma(LinearFamily):
         pseudo = self._pseudo(params.shape.shape)
         mass = stats.mass + pseudo.mass
         held = np.where(mass > 0, mass, 1.0)
-        mean, log_mean = (stats.total + pseudo.total) / held
+        mean, log_mean = np.swapaxes(stats.total + pseudo.total, 0, 1) / held
         mean = np.where(mass > 0, mean, 1.0)
         rate_kept = self.kept(params, "rate")
         # free rate: log a - psi(a) = log mean - mean log; fixed rate b: log b - psi(a) = - mean log

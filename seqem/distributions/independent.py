@@ -57,6 +57,10 @@ class Independent:
     def _columns(columns: Any) -> IntArray:
         return np.atleast_1d(np.asarray(columns, dtype=np.int64))
 
+    @property
+    def _width(self) -> int:
+        return 1 + max(int(self._columns(c).max()) for _, c in self.parts)
+
     def _each(self, x: AnyArray) -> Iterator[tuple[Distribution, AnyArray]]:
         """Yield each part with its columns as it takes them."""
         for part, columns in self.parts:
@@ -65,9 +69,8 @@ class Independent:
     def check(self, x: Any) -> Array:
         """Return ``x`` as float64 rows (N, D) that every part accepts."""
         array = rows(x)
-        width = 1 + max(int(self._columns(c).max()) for _, c in self.parts)
-        if array.shape[1] < width:
-            raise DataError("too few columns", got=array.shape[1], expected=f"at least {width}")
+        if array.shape[1] < self._width:
+            raise DataError("too few columns", got=array.shape[1], expected=f"at least {self._width}")
         for part, columns in self.parts:
             try:
                 part.check(array[:, self._columns(columns)])
@@ -114,8 +117,7 @@ class Independent:
 
     def sample(self, params: IndependentParams, states: AnyArray, rng: np.random.Generator) -> Array:
         """Return one row for each entry of ``states``, shape (N, D); unused columns are NaN."""
-        width = 1 + max(int(self._columns(c).max()) for _, c in self.parts)
-        out = np.full((len(states), width), np.nan)
+        out = np.full((len(states), self._width), np.nan)
         for (part, columns), p in zip(self.parts, params.parts, strict=True):
             out[:, self._columns(columns)] = part.sample(p, states, rng).reshape(len(states), -1)
         return out

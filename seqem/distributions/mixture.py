@@ -10,7 +10,7 @@ import numpy as np
 
 from seqem.core.checks import at_least
 from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._fieldwise import EMPTY, warn_empty
+from seqem.distributions._fieldwise import EMPTY, fixed_mask, warn_empty
 from seqem.distributions._start import labels
 from seqem.distributions._transforms import SIMPLEX
 from seqem.distributions.protocol import Distribution
@@ -125,6 +125,13 @@ class MixtureOf:
 
     def log_likelihood(self, params: MixtureParams, x: AnyArray) -> Array:
         """Return log p(x_n | k), shape (N, K)."""
+        return self.log_likelihood_and_parts(params, x)[0]
+
+    def log_likelihood_and_parts(self, params: MixtureParams, x: AnyArray) -> tuple[Array, Array]:
+        """Return the log-likelihoods (N, K) and the parts' unnormalised shares in them (N, K * M).
+
+        Whoever needs ``accumulate`` for the same rows next may hand the shares to ``accumulate_parts``.
+        """
         block, blocks = self._exponentials(params, x)
         out = np.empty((len(block), len(params.weights)))
         for at, top in blocks:
@@ -133,7 +140,7 @@ class MixtureOf:
                 np.log(out[at], out=out[at])
             out[at] += top
         out[self.missing(x)] = 0.0
-        return out
+        return out, block
 
     def responsibilities(self, params: MixtureParams, x: AnyArray, resp: Array) -> Array:
         """Return ``resp`` (N, K) shared out to the parts, shape (N, K * M)."""
@@ -144,13 +151,20 @@ class MixtureOf:
 
     def accumulate(self, params: MixtureParams, x: AnyArray, resp: Array) -> MixtureStats:
         """Return expected visits and the components' statistics; missing rows give nothing."""
-        parts = self.responsibilities(params, x, resp)
+        return self._statistics(params, x, self.responsibilities(params, x, resp))
+
+    def accumulate_parts(self, params: MixtureParams, x: AnyArray, parts: Array, resp: Array) -> MixtureStats:
+        """Return what ``accumulate`` does, from the parts' shares, which are overwritten."""
+        share_out(parts, self.n_components, resp)
+        return self._statistics(params, x, parts)
+
+    def _statistics(self, params: MixtureParams, x: AnyArray, parts: Array) -> MixtureStats:
         parts[self.missing(x)] = 0.0
         counts = parts.sum(axis=0).reshape(params.weights.shape)
         return MixtureStats(counts, self.component.accumulate(params.component, x, parts))
 
     def _kept(self, params: MixtureParams) -> Mask:
-        return np.broadcast_to(np.asarray(self.fixed.get("weights", False), dtype=bool), params.weights.shape)
+        return fixed_mask(self.fixed, "weights", params.weights.shape)
 
     def maximise(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
         """Return the mode of the weights and the components' maximum."""

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 from seqem.core.checks import counts, refuse
 from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._linear import LinearFamily, LinearStats, log_or_never
+from seqem.distributions._linear import LinearFamily, LinearStats, log_factorial, log_or_never
 from seqem.distributions._start import centres
 from seqem.distributions._transforms import SIMPLEX, Transform
 from seqem.errors import ParameterError
@@ -76,7 +75,7 @@ class Multinomial(LinearFamily):
 
     def natural(self, params: MultinomialParams) -> Array:
         """Return log probabilities."""
-        return log_or_never(params.probs)[None]
+        return log_or_never(params.probs)[:, None]
 
     def log_normaliser(self, params: MultinomialParams) -> Array:
         """Return zero."""
@@ -84,13 +83,13 @@ class Multinomial(LinearFamily):
 
     def base(self, x: Array) -> Array:
         """Return the log of the multinomial coefficient, the trials' part in the first column."""
-        terms = -gammaln(x + 1.0)
-        terms[:, 0] += gammaln(x.sum(axis=1) + 1.0)
+        terms = -log_factorial(x)
+        terms[:, 0] += log_factorial(x.sum(axis=1))
         return terms
 
     def maximise(self, stats: LinearStats, params: MultinomialParams) -> MultinomialParams:
         """Return the mode of the probabilities."""
-        probs = dirichlet_map(stats.total[0], self.prior, params.probs, self.kept(params, "probs"))
+        probs = dirichlet_map(stats.total[:, 0], self.prior, params.probs, self.kept(params, "probs"))
         return self.settle(params, MultinomialParams(probs), stats.mass)
 
     def log_prior(self, params: MultinomialParams) -> float:

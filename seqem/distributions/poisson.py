@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
-from seqem.core.checks import at_least, counts
-from seqem.distributions._linear import LinearFamily, LinearStats, log_or_never
-from seqem.distributions._rates import gamma_log_density, gamma_map
+from seqem.core.checks import counts
+from seqem.distributions._linear import LinearStats, log_factorial, log_or_never
+from seqem.distributions._rates import RateFamily
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import LOG, Transform
 from seqem.shapes import AnyArray, Array
 
 
@@ -23,7 +21,7 @@ class PoissonParams(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Poisson(LinearFamily):
+class Poisson(RateFamily):
     """Model counts (N, D) as independent Poisson variables; NaN is missing.
 
     Attributes
@@ -39,17 +37,6 @@ class Poisson(LinearFamily):
     """
 
     fields: ClassVar[tuple[str, ...]] = PoissonParams._fields
-    prior_shape: Any = 1.0
-    prior_rate: Any = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self.prior_shape, 1.0, "prior_shape")
-        at_least(self.prior_rate, 0.0, "prior_rate")
-
-    def transforms(self) -> tuple[Transform, ...]:
-        """Return the transform of each field."""
-        return (LOG,)
 
     def check(self, x: Any) -> Array:
         """Return ``x`` as counts (N, D)."""
@@ -65,7 +52,7 @@ class Poisson(LinearFamily):
 
     def natural(self, params: PoissonParams) -> Array:
         """Return log rates."""
-        return log_or_never(params.rate)[None]
+        return log_or_never(params.rate)[:, None]
 
     def log_normaliser(self, params: PoissonParams) -> Array:
         """Return the rates."""
@@ -73,16 +60,12 @@ class Poisson(LinearFamily):
 
     def base(self, x: Array) -> Array:
         """Return -log x!."""
-        return -gammaln(x + 1.0)
+        return -log_factorial(x)
 
     def maximise(self, stats: LinearStats, params: PoissonParams) -> PoissonParams:
         """Return the mode of the rates."""
-        rate = gamma_map(stats.total[0], stats.mass, self.prior_shape, self.prior_rate)
+        rate = self.mode(stats.total[:, 0], stats.mass)
         return self.settle(params, PoissonParams(rate), stats.mass)
-
-    def log_prior(self, params: PoissonParams) -> float:
-        """Return the log Gamma density of the rates, up to a constant."""
-        return gamma_log_density(params.rate, self.prior_shape, self.prior_rate)
 
     def sample(self, params: PoissonParams, states: AnyArray, rng: np.random.Generator) -> Array:
         """Return one row for each entry of ``states``, shape (N, D)."""

@@ -78,7 +78,7 @@ class VonMises(LinearFamily):
 
     def natural(self, params: VonMisesParams) -> Array:
         """Return the concentration times cosine and sine of the mean."""
-        return params.concentration * np.stack([np.cos(params.mean), np.sin(params.mean)])
+        return params.concentration[:, None] * np.stack([np.cos(params.mean), np.sin(params.mean)], axis=1)
 
     def log_normaliser(self, params: VonMisesParams) -> Array:
         """Return log(2 pi I0(concentration))."""
@@ -91,7 +91,7 @@ class VonMises(LinearFamily):
     def _pseudo(self, shape: tuple[int, ...]) -> LinearStats:
         weight = spread(self.prior_weight, shape, "prior_weight")
         pull = weight * self.prior_length
-        total = np.stack([pull * np.cos(self.prior_mean), pull * np.sin(self.prior_mean)])
+        total = np.stack([pull * np.cos(self.prior_mean), pull * np.sin(self.prior_mean)], axis=1)
         return LinearStats(weight, total, np.zeros(shape[0]))
 
     def maximise(self, stats: LinearStats, params: VonMisesParams) -> VonMisesParams:
@@ -101,7 +101,7 @@ class VonMises(LinearFamily):
         """
         pseudo = self._pseudo(params.mean.shape)
         mass = stats.mass + pseudo.mass
-        cosine, sine = (stats.total + pseudo.total) / np.where(mass > 0, mass, 1.0)
+        cosine, sine = np.swapaxes(stats.total + pseudo.total, 0, 1) / np.where(mass > 0, mass, 1.0)
         mean = np.where(self.kept(params, "mean"), params.mean, np.arctan2(sine, cosine))
         length = cosine * np.cos(mean) + sine * np.sin(mean)
 

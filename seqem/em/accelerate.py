@@ -15,9 +15,10 @@ def squarem(em: EMMap, point: Point) -> Point:
 
     Two EM steps give the direction and the step length (scheme S1 of Varadhan and Roland), one more
     settles the extrapolated point. S1 is the shortest of their three lengths; in unconstrained
-    coordinates the longer S3 is refused so often that it needs twice the evaluations. The extrapolation is made on ``pack(params)`` and kept only if its
-    objective is finite and not below that of the plain EM step from ``point``; otherwise the second EM step is
-    taken, and the point says "em-fallback". It keeps nothing from one call to the next.
+    coordinates the longer S3 is refused so often that it needs twice the evaluations. The
+    extrapolation is made on ``pack(params)`` and kept only if its objective is finite and not below that
+    of the plain EM step from ``point``; otherwise the second EM step is taken, and the point says
+    "em-fallback". Nothing is kept from one call to the next.
 
     Parameters
     ----------

@@ -131,10 +131,13 @@ def _write(path: Path, arrays: dict[str, AnyArray]) -> None:
 
 def _read(path: str | Path) -> dict[str, AnyArray]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("a single array")
+        with stored:
             arrays = dict(stored)
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise FormatError("not a checkpoint", path=str(path), expected="an .npz file", got=error) from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError("not a checkpoint", path=str(path), got=error, expected="an .npz file") from error
     if str(arrays.get("format")) != FORMAT:
         raise FormatError("not a checkpoint", path=str(path), got=arrays.get("format"), expected=FORMAT)
     return arrays

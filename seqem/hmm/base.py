@@ -99,11 +99,13 @@ class BaseHMM(EMEstimator):
         """Return the learned attributes of the last fit, overridden by those set by hand."""
         known: dict[str, Any] = {}
         if "result_" in vars(self):
-            params = self.result_.params
-            known = {"startprob_": params.start, "transmat_": params.trans, "endprob_": params.end}
-            known.update(self._attributes_of(params.emission))
+            known = self._attributes_of_all(self.result_.params)
         known.update(vars(self).get("_given", {}))
         return known
+
+    def _attributes_of_all(self, params: HMMParams) -> dict[str, Any]:
+        chain = {"startprob_": params.start, "transmat_": params.trans, "endprob_": params.end}
+        return chain | self._attributes_of(params.emission)
 
     def _learned(self, name: str) -> Any:
         known = self._all_attributes()
@@ -125,6 +127,10 @@ class BaseHMM(EMEstimator):
             return self.result_.params
         chain = check_chain(known["startprob_"], known["transmat_"], known.get("endprob_"))
         return HMMParams(*chain, self._emission_of(known))
+
+    @params_.setter
+    def params_(self, params: HMMParams) -> None:
+        vars(self)["_given"] = self._attributes_of_all(params)
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -176,9 +182,9 @@ class BaseHMM(EMEstimator):
 
     def _start(self, batch: SequenceBatch, rng: np.random.Generator) -> HMMParams:
         """Return where a fit begins: what was set and is not to be initialised, the rest from the data."""
-        K = self.n_components
-        if not isinstance(K, (int, np.integer)) or K < 1:
-            raise ParameterError("n_components is off", got=repr(K), expected="a positive integer")
+        if not isinstance(self.n_components, (int, np.integer)) or self.n_components < 1:
+            raise ParameterError("n_components is off", got=repr(self.n_components), expected="a positive integer")
+        K = int(self.n_components)
         given = {name: v for name, v in vars(self).get("_given", {}).items() if not self._needs_start(name)}
         mask, first = transition_mask(self.topology, K), start_mask(self.topology, K)
         chain = {"startprob_": _random_rows(first[None], rng)[0], "endprob_": None}
@@ -259,7 +265,7 @@ class BaseHMM(EMEstimator):
             raise ParameterError("unknown method", got=repr(self.method), expected=sorted(METHODS))
         batch = self._batch(X, lengths, labels=labels, state_prior=state_prior, sample_weight=sample_weight)
         shards = batch.shards(shard_rows(batch.n_rows))
-        told = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
+        told: list[Callback] = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
         run = partial(
             fit, self._model_for(batch), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=told,
             accelerate=METHODS[self.method], resume=resume,
@@ -267,7 +273,7 @@ class BaseHMM(EMEstimator):
         rng = generator(self.random_state)
         self.result_ = self._best_fit(run, batch, rng)
         self.monitor_.finish(self.result_.converged)
-        vars(self).pop("_given", None)
+        self.__dict__.pop("_given", None)
         self._training_shards = shards
         return self
 
@@ -301,6 +307,11 @@ class BaseHMM(EMEstimator):
         """Return the log-likelihood of each sequence, shape (S,)."""
         params, batch = self.params_, self._batch(X, lengths, **known)
         return forward_walk(params.chain, self._model().frames(params, batch), batch.offsets, space=self._space)
+
+    def score_rows(self, X: Any, lengths: Any = None) -> Array:
+        """Return log p(row | state), shape (N, K): what the emission says before the chain has a word."""
+        params, batch = self.params_, self._batch(X, lengths)
+        return self._model().frames(params, batch)(0, batch.n_rows)
 
     def score_samples(self, X: Any, lengths: Any = None, **known: Any) -> tuple[float, Array]:
         """Return the log-likelihood and the posterior of each state at each row, shape (N, K).
@@ -350,7 +361,8 @@ class BaseHMM(EMEstimator):
         if algorithm != "viterbi":
             raise ParameterError("unknown algorithm", got=repr(algorithm), expected='"viterbi" or "map"')
         params, batch = self.params_, self._batch(X, lengths, **known)
-        model, distribution = self._model(), self._distribution()
+        model = self._model()
+        distribution: Any = model.distribution
         paths, scores = np.empty(batch.n_rows, dtype=np.int32), np.zeros(len(batch))
         plain = batch.labels is None and batch.state_prior is None and hasattr(distribution, "table")
         table = safe_log(distribution.table(params.emission)) if plain else None

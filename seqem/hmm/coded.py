@@ -9,7 +9,7 @@ import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.kernels import chain_coded
-from seqem.kernels._simd import WIDEST
+from seqem.kernels._simd import NARROW
 from seqem.shapes import Array
 
 _CACHE_BYTES = 32768
@@ -20,7 +20,7 @@ _BLOCK_WORDS = 1024
 def suits(distribution: Any, params: Any) -> bool:
     """Return whether step matrices of all symbols fit the first-level cache."""
     K = len(params.start)
-    if not hasattr(distribution, "table") or K > WIDEST or params.trans.ndim != 2:
+    if not hasattr(distribution, "table") or K > NARROW or params.trans.ndim != 2:
         return False
     return distribution.table(params.emission).size * K * 8 <= _CACHE_BYTES
 
@@ -50,7 +50,7 @@ def e_step(distribution: Any, params: Any, shard: SequenceBatch) -> tuple[tuple[
         words, np.ascontiguousarray(words.transpose(0, 2, 1)), length, params.start,
         np.ones(K) if params.end is None else params.end,
         np.ones(len(shard)) if shard.weights is None else shard.weights,
-        block, np.empty((rows // block + 2, K)), np.empty((min(block, rows) + length + 2, K)), np.empty((length + 1, K)),
+        block, np.empty((rows // block + 2, K)), np.empty((min(block, rows) + length + 2, K)), np.ones((length + 2, K)),
         counts, starts, ends, log_likelihood, status,
     )  # fmt: skip
     if status.any():

@@ -382,20 +382,47 @@ class GMMHMM(BaseHMM):
         n_init: int = 1,
     ) -> None:
         self._set_shared(locals())
+        self._columns = 1
 
     def _distribution(self) -> Distribution:
         inner = self._fixed_fields({"means_": "mean", "covars_": "covariance"})
+        scatter, weight = self._covariance_prior()
         component = Gaussian(
             self.covariance_type,
-            self.means_prior,
-            self.means_weight,
-            self.covars_prior,
-            0.0 if self.covars_weight is None else self.covars_weight,
+            _flat(self.means_prior, self.n_mix),
+            _flat(self.means_weight, self.n_mix),
+            scatter,
+            weight,
             floor=self.covar_floor,
             groups=self.n_components if self.covariance_type == "tied" else 1,
-            fixed={name: mask if mask is True else _flat(mask, self.n_mix) for name, mask in inner.items()},
+            fixed={name: _flat(mask, self.n_mix) for name, mask in inner.items()},
         )
         return MixtureOf(component, self.n_mix, self.weights_prior, fixed=self._fixed_fields({"weights_": "weights"}))
+
+    def _covariance_prior(self) -> tuple[Any, Any]:
+        """Return hmmlearn's inverse Gamma or inverse Wishart parameters as scatter and weight of ``Gaussian``."""
+        prior, weight = self.covars_prior, self.covars_weight
+        if prior is None and weight is None:
+            return None, 0.0
+        D, M = self._columns, self.n_mix
+        if self.covariance_type in ("diag", "spherical"):
+            alpha = np.asarray((-1.5 if self.covariance_type == "diag" else -(M + 2) / 2) if prior is None else prior)
+            beta = np.asarray(0.0 if weight is None else weight)
+            if self.covariance_type == "diag":
+                return _flat(2 * beta, M), _flat(np.maximum(2 * alpha + 4, 0.0), M)
+            return _flat(2 * beta / D, M), _flat(np.maximum(2 + 2 * (alpha + 1) / D, 0.0), M)
+        scatter = np.asarray(0.0 if prior is None else prior)
+        scatter = np.swapaxes(scatter, -1, -2) if scatter.ndim > 1 else scatter
+        if self.covariance_type == "full":
+            nu = np.asarray(-(2 * D + 2) if weight is None else weight)
+            return _flat(scatter, M) if scatter.ndim > 2 else scatter, _flat(np.maximum(nu + 2 * D + 2, 0.0), M)
+        nu = np.asarray(-(M + 2 * D + 1) if weight is None else weight)
+        return scatter, np.maximum(nu + M + 2 * D + 1, 0.0)
+
+    def _batch(self, X: Any, lengths: Any = None, **known: Any) -> SequenceBatch:
+        batch = super()._batch(X, lengths, **known)
+        self._columns = batch.values.shape[1]
+        return batch
 
     def _emission_of(self, attributes: dict[str, Any]) -> MixtureParams:
         means = np.asarray(attributes["means_"], dtype=float)
@@ -548,6 +575,7 @@ class PoissonHMM(BaseHMM):
         return {"lambdas_": emission.rate}
 
 
-def _flat(mask: Any, n_mix: int) -> Any:
-    mask = np.asarray(mask)
-    return mask.reshape(mask.shape[0] * n_mix, *mask.shape[2:])
+def _flat(value: Any, n_mix: int) -> Any:
+    """Return an array (K, M, ...) as (K * M, ...), and anything smaller as it is."""
+    array = np.asarray(value)
+    return value if array.ndim < 2 else array.reshape(array.shape[0] * n_mix, *array.shape[2:])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqem.chain.blocks import Source, expected_counts
+from seqem.chain.blocks import Source, chunk_rows, expected_counts
 from seqem.chain.inference import decode, label_frames
 from seqem.chain.params import ChainParams, ChainStats
 from seqem.core.batch import SequenceBatch
@@ -130,10 +128,13 @@ class MarkovModel:
 
     def frames(self, params: HMMParams, shard: SequenceBatch) -> Source:
         """Return the source of log-likelihoods of the rows of a shard, labels and state priors included."""
+        return self._frames(params, shard, _Memo(self.distribution, params.emission, shard.values))
+
+    def _frames(self, params: HMMParams, shard: SequenceBatch, memo: _Memo) -> Source:
         K = len(params.start)
 
         def source(lo: int, hi: int) -> Array:
-            frames = self.distribution.log_likelihood(params.emission, shard.values[lo:hi])
+            frames = memo.log_likelihood(K, lo, hi)
             if shard.labels is not None or shard.state_prior is not None:
                 frames = frames + label_frames(
                     K,
@@ -153,9 +154,14 @@ class MarkovModel:
         return self.space == "scaled" and not observed and coded.suits(self.distribution, params)
 
     def _posterior_step(self, params: HMMParams, shard: SequenceBatch) -> tuple[tuple[Any, ...], Array]:
-        sink: Callable[[int, int, Array], Any] = partial(_accumulate, self.distribution, params.emission, shard.values)
+        memo = _Memo(self.distribution, params.emission, shard.values)
         result = expected_counts(
-            params.chain, self.frames(params, shard), shard.offsets, sink, weights=shard.weights, space=self.space
+            params.chain,
+            self._frames(params, shard, memo),
+            shard.offsets,
+            memo.accumulate,
+            weights=shard.weights,
+            space=self.space,
         )
         return (*result.chain, result.sunk), result.log_likelihood
 
@@ -188,8 +194,39 @@ class MarkovModel:
         return tree_map(lambda leaf: np.tensordot(same, leaf, axes=1), stats)
 
 
-def _accumulate(distribution: Distribution, emission: Any, values: AnyArray, lo: int, hi: int, resp: Array) -> Any:
-    return distribution.accumulate(emission, values[lo:hi], resp)
+class _Memo:
+    """The emission at fixed parameters; remembers a mixture's shares between likelihood and statistics of the same rows.
+
+    Only a chunk of short sequences comes back as it went; those of long ones are computed again.
+    """
+
+    def __init__(self, distribution: Any, emission: Any, values: AnyArray) -> None:
+        self.distribution, self.emission, self.values = distribution, emission, values
+        self.kept: tuple[int, int, Array] | None = None
+
+    def log_likelihood(self, n_states: int, lo: int, hi: int) -> Array:
+        """Return the log-likelihoods of rows, computed a chunk at a time so that temporaries stay in cache."""
+        rows = chunk_rows(n_states)
+        if hi - lo <= rows:
+            return self._chunk(lo, hi)
+        out = np.empty((hi - lo, n_states))
+        for first in range(lo, hi, rows):
+            last = min(first + rows, hi)
+            out[first - lo : last - lo] = self._chunk(first, last)
+        return out
+
+    def _chunk(self, lo: int, hi: int) -> Array:
+        if not hasattr(self.distribution, "log_likelihood_and_parts"):
+            return self.distribution.log_likelihood(self.emission, self.values[lo:hi])
+        frames, parts = self.distribution.log_likelihood_and_parts(self.emission, self.values[lo:hi])
+        self.kept = lo, hi, parts
+        return frames
+
+    def accumulate(self, lo: int, hi: int, resp: Array) -> Any:
+        kept, self.kept = self.kept, None
+        if kept is not None and kept[:2] == (lo, hi):
+            return self.distribution.accumulate_parts(self.emission, self.values[lo:hi], kept[2], resp)
+        return self.distribution.accumulate(self.emission, self.values[lo:hi], resp)
 
 
 def _total(log_likelihood: Array, shard: SequenceBatch) -> float:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from seqem.em.callbacks import Event
+from seqem.em.history import History
 
 
 class ConvergenceMonitor:
@@ -70,6 +71,13 @@ class ConvergenceMonitor:
     def finish(self, converged: bool) -> None:
         """Take the verdict of the stop rule."""
         self._converged = converged
+
+    def recall(self, history: History, converged: bool) -> None:
+        """Take a fit of the past, read from a file."""
+        self.history.clear()
+        for record in history:
+            self.report(record.log_likelihood)
+        self.finish(converged)
 
     def __repr__(self) -> str:
         known: dict[str, Any] = {

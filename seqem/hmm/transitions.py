@@ -43,6 +43,11 @@ class TransitionStep:
     def __post_init__(self) -> None:
         check_alpha(self.start_prior)
         check_alpha(self.trans_prior)
+        if self.stationary and self.tied is not None:
+            raise ParameterError(
+                "tied transitions and a stationary start exclude each other",
+                hint="a first row of NaN before each sequence, with a free start, comes close",
+            )
         unknown = set(self.fixed) - set(FIELDS)
         if unknown:
             raise ParameterError("unknown part in fixed", got=sorted(unknown), expected=FIELDS)
@@ -231,6 +236,8 @@ def _stationary_step(stats: ChainStats, counts: Array, old: ChainParams, plain: 
     # Zeros of the plain maximiser are at infinity in these coordinates: begin from the inside.
     inside = np.where(free, np.maximum(plain.trans, 1e-12), plain.trans)
     starts = [SIMPLEX.pack(inside, kept), SIMPLEX.pack(old.trans, kept)]
+    if len(starts[1]) == 0:
+        return old._replace(start=stationary_distribution(old.trans))
     best = min(
         (minimize(negative, s, jac=True, method="BFGS", options={"gtol": 1e-9}) for s in starts), key=lambda r: r.fun
     )

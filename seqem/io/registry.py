@@ -10,7 +10,7 @@ from seqem.catalog import FORMATS
 from seqem.core.batch import SequenceBatch
 from seqem.errors import FormatError, ParameterError
 from seqem.io.format import Format
-from seqem.io.streams import PACKED, STDIN, FilePath, head
+from seqem.io.streams import PACKED, STANDARD, FilePath, head
 
 
 def read(path: FilePath, *, format: str | None = None, **options: Any) -> SequenceBatch:
@@ -70,7 +70,7 @@ def _find(path: FilePath) -> str:
 
 
 def _extension(path: FilePath) -> str:
-    if os.fspath(path) == STDIN:
+    if os.fspath(path) == STANDARD:
         return ""
     stem, extension = os.path.splitext(os.fspath(path).lower())
     return os.path.splitext(stem)[1] if extension in PACKED else extension

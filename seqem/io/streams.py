@@ -16,7 +16,7 @@ from seqem.errors import FormatError, ParameterError
 
 FilePath = str | os.PathLike[str]
 
-STDIN = "-"
+STANDARD = "-"
 PACKED = (".gz", ".bgz")
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD = 4096
@@ -28,7 +28,7 @@ def _unreadable(path: FilePath, error: OSError) -> FormatError:
 
 @contextmanager
 def _raw(path: FilePath) -> Iterator[io.BufferedReader]:
-    if os.fspath(path) == STDIN:
+    if os.fspath(path) == STANDARD:
         yield cast(io.BufferedReader, sys.stdin.buffer)
         return
     try:
@@ -111,7 +111,7 @@ def head(path: FilePath) -> bytes:
 
 @contextmanager
 def atomic_write(path: FilePath, mode: Literal["w", "wb"] = "w") -> Iterator[IO]:
-    """Open a file that takes its name only when all of it is written; ``.gz`` is packed.
+    """Open a file that takes its name only when all of it is written; ``.gz`` is packed, "-" is the standard output.
 
     On any error the old file, or none, is there, and no other.
 
@@ -124,6 +124,9 @@ def atomic_write(path: FilePath, mode: Literal["w", "wb"] = "w") -> Iterator[IO]
     >>> path.read_text()
     'all or nothing'
     """
+    if os.fspath(path) == STANDARD:
+        yield sys.stdout if mode == "w" else sys.stdout.buffer
+        return
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     if name.lower().endswith(".bgz"):

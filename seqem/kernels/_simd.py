@@ -2,7 +2,7 @@
 
 Arrays in numba may overlap, so a loop that writes ``out`` while it reads ``vector`` is reloaded after every
 store and stays scalar. Each operation here has one name and two bodies, chosen when a kernel is compiled by
-the type of ``dim``: a tuple of length K (K a constant, K <= 16: one vector of K lanes) or an array of length K
+the type of ``dim``: a tuple of length K (K a constant, K <= WIDEST: one vector of K lanes) or an array of length K
 (any K: plain loops, also the oracle of the vector form in the tests).
 
 Operands are a C-contiguous array and the number of a row (or matrix) in it: ``a, i`` stands for ``a[i]``.
@@ -13,7 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-WIDEST = 16
+WIDEST = 64  # states up to which one row is one vector
+NARROW = 16  # states up to which a K by K matrix is kept in vectors too (outer sums, tournaments)
 _INT32, _DOUBLE = ir.IntType(32), ir.DoubleType()
 _FLAGS = ("reassoc", "contract", "nsz")
 
@@ -62,30 +63,74 @@ def _multiply_add(builder, a, b, c):
     return builder.fadd(builder.fmul(a, b, flags=_FLAGS), c, flags=_FLAGS)
 
 
+def _product(builder, row, first):
+    """Return the vector ``row`` times the matrix at address ``first``."""
+    K = row.type.count
+    # Two chains of additions: half the latency of one.
+    sums = [None, None]
+    for l in range(K):
+        line = _load(builder, builder.gep(first, [ir.Constant(ir.IntType(64), l * K)]), row.type)
+        weight, old = _lane(builder, row, l), sums[l & 1]
+        sums[l & 1] = (
+            builder.fmul(weight, line, flags=_FLAGS) if old is None else _multiply_add(builder, weight, line, old)
+        )
+    return sums[0] if sums[1] is None else builder.fadd(*sums, flags=_FLAGS)
+
+
 @intrinsic
 def _advance(_, dim, vector, i, matrix, m, factor, out, o):
     """Set ``out[o] = factor * vector[i] @ matrix[m]``."""
     K = dim.count
 
     def codegen(context, builder, signature, args):
-        kind = _vector(dim)
-        row = _load(builder, _address(context, builder, vector, args[1], args[2], K), kind)
-        first = _address(context, builder, matrix, args[3], args[4], K * K)
-        # Two chains of additions: half the latency of one.
-        sums = [None, None]
-        for l in range(K):
-            line = _load(builder, builder.gep(first, [ir.Constant(ir.IntType(64), l * K)]), kind)
-            weight = _lane(builder, row, l)
-            old = sums[l & 1]
-            sums[l & 1] = (
-                builder.fmul(weight, line, flags=_FLAGS) if old is None else _multiply_add(builder, weight, line, old)
-            )
-        total = sums[0] if sums[1] is None else builder.fadd(*sums, flags=_FLAGS)
-        total = builder.fmul(total, _splat(builder, args[5], K), flags=_FLAGS)
-        _store(builder, total, _address(context, builder, out, args[6], args[7], K))
+        row = _load(builder, _address(context, builder, vector, args[1], args[2], K), _vector(dim))
+        value = _product(builder, row, _address(context, builder, matrix, args[3], args[4], K * K))
+        value = builder.fmul(value, _splat(builder, args[5], K), flags=_FLAGS)
+        _store(builder, value, _address(context, builder, out, args[6], args[7], K))
         return context.get_dummy_value()
 
     return types.void(dim, vector, types.intp, matrix, types.intp, types.float64, out, types.intp), codegen
+
+
+@intrinsic
+def _advance_times(_, dim, vector, i, matrix, m, scale, s, factor, out, o):
+    """Set ``out[o] = factor * scale[s] * (vector[i] @ matrix[m])``."""
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        row = _load(builder, _address(context, builder, vector, args[1], args[2], K), kind)
+        scales = _load(builder, _address(context, builder, scale, args[5], args[6], K), kind)
+        first = _address(context, builder, matrix, args[3], args[4], K * K)
+        scales = builder.fmul(scales, _splat(builder, args[7], K), flags=_FLAGS)
+        value = builder.fmul(_product(builder, row, first), scales, flags=_FLAGS)
+        _store(builder, value, _address(context, builder, out, args[8], args[9], K))
+        return context.get_dummy_value()
+
+    return types.void(
+        dim, vector, types.intp, matrix, types.intp, scale, types.intp, types.float64, out, types.intp
+    ), codegen
+
+
+@intrinsic
+def _times_advance(_, dim, a, i, b, k, matrix, m, factor, product, p, out, o):
+    """Set ``product[p] = a[i] * b[k]`` and ``out[o] = factor * product[p] @ matrix[m]``."""
+    K = dim.count
+
+    def codegen(context, builder, signature, args):
+        kind = _vector(dim)
+        left = _load(builder, _address(context, builder, a, args[1], args[2], K), kind)
+        right = _load(builder, _address(context, builder, b, args[3], args[4], K), kind)
+        row = builder.fmul(left, right, flags=_FLAGS)
+        _store(builder, row, _address(context, builder, product, args[8], args[9], K))
+        first = _address(context, builder, matrix, args[5], args[6], K * K)
+        value = builder.fmul(_product(builder, row, first), _splat(builder, args[7], K), flags=_FLAGS)
+        _store(builder, value, _address(context, builder, out, args[10], args[11], K))
+        return context.get_dummy_value()
+
+    return types.void(
+        dim, a, types.intp, b, types.intp, matrix, types.intp, types.float64, product, types.intp, out, types.intp
+    ), codegen
 
 
 @intrinsic
@@ -119,8 +164,8 @@ def _times(_, dim, a, i, b, k, factor, out, o):
         kind = _vector(dim)
         left = _load(builder, _address(context, builder, a, args[1], args[2], K), kind)
         right = _load(builder, _address(context, builder, b, args[3], args[4], K), kind)
-        value = builder.fmul(left, right, flags=_FLAGS)
-        value = builder.fmul(value, _splat(builder, args[5], K), flags=_FLAGS)
+        # In this order wherever it is inlined: a free order would differ between the calls at a block's edge and inside.
+        value = builder.fmul(builder.fmul(left, right), _splat(builder, args[5], K))
         _store(builder, value, _address(context, builder, out, args[6], args[7], K))
         return context.get_dummy_value()
 
@@ -149,6 +194,14 @@ def _add_outer(_, dim, a, i, b, k, factor, out, m):
 
 def advance(dim, vector, i, matrix, m, factor, out, o):
     """Set ``out[o] = factor * vector[i] @ matrix[m]``; the rows must not be the same."""
+
+
+def advance_times(dim, vector, i, matrix, m, scale, s, factor, out, o):
+    """Set ``out[o] = factor * scale[s] * (vector[i] @ matrix[m])``; the rows of ``vector`` and ``out`` must not be the same."""
+
+
+def times_advance(dim, a, i, b, k, matrix, m, factor, product, p, out, o):
+    """Set ``product[p] = a[i] * b[k]`` and ``out[o] = factor * product[p] @ matrix[m]``."""
 
 
 def inner(dim, a, i, b, k):
@@ -194,6 +247,34 @@ def _(dim, vector, i, matrix, m, factor, out, o):
         if factor != 1.0:
             for j in range(K):
                 new[j] *= factor
+
+    return plain
+
+
+@overload(advance_times, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, vector, i, matrix, m, scale, s, factor, out, o):
+    if _is_constant(dim):
+        return lambda dim, vector, i, matrix, m, scale, s, factor, out, o: _advance_times(
+            dim, vector, i, matrix, m, scale, s, factor, out, o
+        )
+
+    def plain(dim, vector, i, matrix, m, scale, s, factor, out, o):
+        advance(dim, vector, i, matrix, m, factor, out, o)
+        times(dim, out, o, scale, s, 1.0, out, o)
+
+    return plain
+
+
+@overload(times_advance, jit_options={"fastmath": set(_FLAGS)})
+def _(dim, a, i, b, k, matrix, m, factor, product, p, out, o):
+    if _is_constant(dim):
+        return lambda dim, a, i, b, k, matrix, m, factor, product, p, out, o: _times_advance(
+            dim, a, i, b, k, matrix, m, factor, product, p, out, o
+        )
+
+    def plain(dim, a, i, b, k, matrix, m, factor, product, p, out, o):
+        times(dim, a, i, b, k, 1.0, product, p)
+        advance(dim, product, p, matrix, m, factor, out, o)
 
     return plain
 

@@ -16,7 +16,7 @@ then takes the log-space path.
 import numpy as np
 
 from seqem.kernels._jit import kernel
-from seqem.kernels._simd import add_outer, advance, inner, total
+from seqem.kernels._simd import add_outer, advance, inner, times, total
 
 _TINY = 1e-200
 
@@ -81,9 +81,9 @@ def _forward(dim, symbols, begin, stop, step, words, word_length, alpha, keep, s
 def _backward(dim, symbols, first, last, base, step_t, words_t, word_length, alpha, beta, weight, counts):
     """Walk whole words from row ``last`` down to row ``first``, adding the pairs; ``beta[0]`` enters as row ``last``.
 
-    ``beta`` is (word_length + 1, K). A word length of one serves the rows after the last whole word.
+    ``beta`` is (rows, K), the last row all ones. A word length of one serves the rows after the last whole word.
     """
-    M = step_t.shape[0]
+    M, ones = step_t.shape[0], beta.shape[0] - 1
     n = (last - first) // word_length
     for t in range(last - word_length, first - 1, -word_length):
         word = _word(symbols, t + 1, word_length, M)
@@ -102,8 +102,7 @@ def _backward(dim, symbols, first, last, base, step_t, words_t, word_length, alp
             add_outer(dim, alpha, t + r - base, beta, row, share, counts, symbol)
             if r > 0:
                 advance(dim, beta, row, step_t, symbol, 1.0, beta, row + 1)
-        for j in range(len(dim)):
-            beta[0, j] = beta[word_length, j] * factor
+        times(dim, beta, word_length, beta, ones, factor, beta, 0)
         n -= 1
     return True
 
@@ -117,7 +116,8 @@ def e_step(
 
     ``first`` (M, K) holds the likelihood of each symbol, ``step`` (M, K, K) and ``words`` its products with the
     transitions, ``*_t`` their transposes. ``block`` is a multiple of ``4 * word_length``. Scratch: ``marks``
-    (blocks + 1, K), ``alpha`` (block + word_length + 2, K), ``beta`` (word_length + 1, K). Adds to ``counts``
+    (blocks + 1, K), ``alpha`` (block + word_length + 2, K), ``beta``
+    (word_length + 2, K), its last row all ones. Adds to ``counts``
     (M, K, K) the outer sums described above, to ``start_counts`` (M, K) the posterior of each first row under its
     symbol, to ``end_counts`` (K,) that of each last row.
     """

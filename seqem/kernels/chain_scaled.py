@@ -14,7 +14,7 @@ be lost without notice; ``chain_log`` keeps them.
 import numpy as np
 
 from seqem.kernels._jit import kernel
-from seqem.kernels._simd import add_outer, advance, inner, times, total
+from seqem.kernels._simd import add_outer, advance_times, inner, times, times_advance, total
 
 _TINY = 1e-200
 _LOWEST = -690.0  # below, exp is flushed to zero: denormal numbers slow the recursions down tenfold
@@ -62,8 +62,7 @@ def forward(dim, frames, peak, trans, vary, start, offsets, resumed, alpha, scal
                     log_scale += np.log(pending)
                     pending = 1.0
                 factor = 1.0 / sum_
-            advance(dim, alpha, t, trans, vary * t, factor, alpha, t + 1)
-            times(dim, alpha, t + 1, frames, t, 1.0, alpha, t + 1)
+            advance_times(dim, alpha, t, trans, vary * t, frames, t, factor, alpha, t + 1)
             log_scale += peak[t]
         scale[s, 0], scale[s, 1] = log_scale, pending
 
@@ -108,13 +107,14 @@ def backward(
         share = weights[s] / inner(dim, alpha, hi, beta, 0)
         times(dim, alpha, hi, beta, 0, share, gamma, hi)
         goes_on = resumed and s == 0
+        here = 0
         for t in range(hi - 1, lo - 1 if goes_on else lo, -1):
-            times(dim, frames, t, beta, 0, 1.0, beta, 2)
             factor = 1.0
             if (t - lo) & 7 == 0:
-                factor = 1.0 / total(dim, beta, 2)
-            advance(dim, beta, 2, trans_t, vary * t, factor, beta, 1)
-            norm = inner(dim, alpha, t, beta, 1)
+                factor = 1.0 / inner(dim, frames, t, beta, here)
+            times_advance(dim, frames, t, beta, here, trans_t, vary * t, factor, beta, 2, beta, 1 - here)
+            here = 1 - here
+            norm = inner(dim, alpha, t, beta, here)
             if not norm >= _TINY:
                 status[s] = 1
                 break
@@ -128,7 +128,8 @@ def backward(
                     for j in range(K):
                         pairs[0, i, j] += alpha[t, i] * trans_t[t, j, i] * beta[2, j] * share * factor
             if t > lo:
-                times(dim, alpha, t, beta, 1, share, gamma, t)
+                times(dim, alpha, t, beta, here, share, gamma, t)
+        if here == 1:
             for j in range(K):
                 beta[0, j] = beta[1, j]
         if not keep_pairs and not goes_on:

@@ -13,6 +13,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from seqem.kernels._jit import kernel
@@ -67,6 +68,9 @@ def _intrinsic(emit: Any, n_matrices: int) -> Any:
     """Return an intrinsic ``f(matrix, ..., column)`` whose body is ``emit(builder, matrices, column)``."""
 
     def typing(*kinds: Any) -> Any:
+        if any(kind.layout != "C" or kind.dtype != types.float64 for kind in kinds):
+            raise TypingError("matrices must be float64 in C order")
+
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             pairs = zip(signature.args[:n_matrices], values[:n_matrices], strict=True)
             matrices = [_Matrix(context, builder, kind, value) for kind, value in pairs]

@@ -52,7 +52,7 @@ def test_one_row_and_no_lengths():
 
 @pytest.mark.parametrize("lengths", [[2, 2], [6], [-1, 6], [[5]], []])
 def test_wrong_lengths_are_refused(lengths):
-    with pytest.raises(DataError, match="lengths do not add up.*sum to 5"):
+    with pytest.raises(DataError, match=r"lengths do not add up.*sum to 5"):
         SequenceBatch.from_lengths(np.ones((5, 2)), lengths)
 
 

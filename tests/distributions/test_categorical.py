@@ -40,6 +40,12 @@ def test_codes_are_as_small_as_they_can_be(n_symbols, dtype):
     assert Categorical(n_symbols).check([0, 3]).dtype == dtype
 
 
+def test_a_single_symbol_is_not_missing():
+    model = Categorical(1)
+    params = CategoricalParams(np.ones((2, 1)))
+    assert model.accumulate(params, model.check([0, 0]), np.full((2, 2), 0.5)).counts.tolist() == [[1.0], [1.0]]
+
+
 def test_impossible_symbol():
     params = CategoricalParams(np.array([[1.0, 0.0]]))
     assert Categorical(2).log_likelihood(params, np.array([1], np.uint8)).tolist() == [[-np.inf]]

@@ -47,6 +47,12 @@ def test_multinomial_density_is_scipys():
     assert_allclose(Multinomial(9).log_likelihood(MultinomialParams(probs), x), want)
 
 
+def test_counts_too_large_for_a_table():
+    x = np.array([[1e9], [3.0]])
+    got = Poisson().log_likelihood(PoissonParams(np.array([[5e8]])), x)
+    assert_allclose(got, stats.poisson(5e8).logpmf(x))
+
+
 def test_impossible_is_minus_infinity_and_never_nan():
     poisson = Poisson().log_likelihood(PoissonParams(np.array([[0.0, 1.0]])), np.array([[0.0, 0.0], [2.0, 0.0]]))
     assert poisson.ravel().tolist() == [-1.0, -np.inf]

@@ -109,5 +109,7 @@ def test_row_without_any_density_gives_nothing():
 
 
 def test_only_weights_are_fixed_here():
+    with pytest.raises(ParameterError, match="wrong shape"):
+        MixtureOf(Gaussian(), M, fixed={"weights": [True]}).n_free(PARAMS)
     with pytest.raises(ParameterError, match="in the component"):
         MixtureOf(Gaussian(), 2, fixed={"component": True})

@@ -82,7 +82,7 @@ class Linkage:
     def e_step(self, params, y):
         t = params.theta
         x = y[0] * t / (2 + t)
-        log_likelihood = y[0] * np.log(2 + t) + (y[1] + y[2]) * np.log(1 - t) + y[3] * np.log(t)
+        log_likelihood = y[0] * np.log(2 + t) + (y[1] + y[2]) * np.log(1 - t) + y[3] * np.log(t) - sum(y) * np.log(4)
         return EStep(Stats(np.array(float(y[1] + y[2])), np.array(x + y[3])), float(log_likelihood))
 
     def m_step(self, stats, params):

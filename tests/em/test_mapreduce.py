@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -119,7 +120,7 @@ def test_many_shards_go_in_groups_and_few_results_wait():
 def test_loaders_are_called_where_the_work_is_done():
     data = two_bells(997)
     edges = np.cumsum([0, *(len(shard) for shard in SHARDS)])
-    loaders = [partial(load, data, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    loaders = [partial(load, data, a, b) for a, b in pairwise(edges)]
     serial = map_reduce(MODEL.e_step, BELLS_START, SHARDS)
     assert same(map_reduce(MODEL.e_step, BELLS_START, loaders), serial)
     with ThreadPoolExecutor(2) as executor:

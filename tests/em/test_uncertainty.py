@@ -74,7 +74,7 @@ def test_the_prior_counts_only_when_asked():
 
 @dataclass(frozen=True)
 class Redundant(PoissonMixture):
-    """Packs a coordinate that nothing depends on, and one pair of which only the sum counts."""
+    """Packs a pair of coordinates of which only the sum counts, and one on which nothing depends."""
 
     def pack(self, params):
         v = super().pack(params)
@@ -89,10 +89,6 @@ def test_redundant_coordinates_do_no_harm():
         warnings.simplefilter("error")
         errors = standard_errors(Redundant(), london(), [LONDON])
     np.testing.assert_allclose([errors.p, *errors.rates], LONDON_STANDARD_ERRORS, rtol=1e-3)
-
-
-class Pair(Mixed):
-    pass
 
 
 @dataclass(frozen=True)
