@@ -169,6 +169,7 @@ class _Piece:
                 sums.pairs[0] += alpha[:-1].T @ part
             sums.take(self.base + lo + first, gamma[1:], self.offsets, lo + first)
 
+
 def _pieces(chain: ChainParams, source: Source, offsets: IntArray, weights: Array, block: int | None) -> Any:
     """Yield ``(first, last, make)``: sequences of a piece and what makes it for an engine."""
     K, first = chain.n_states, 0

@@ -14,12 +14,10 @@ import numpy as np
 from seqem.chain.blocks import Source, expected_counts, forward_walk
 from seqem.chain.engine import safe_log
 from seqem.chain.params import ChainParams, ChainStats
+from seqem.chain.viterbi import Decoding, LogChain, best_paths
 from seqem.errors import DataError, NumericalError
 from seqem.kernels import sampling, viterbi
-from seqem.kernels._simd import NARROW
 from seqem.shapes import AnyArray, Array, IntArray, Path
-
-_POINTER_BYTES = 2**24
 
 
 class Posterior(NamedTuple):
@@ -28,13 +26,6 @@ class Posterior(NamedTuple):
     smoothed: Array
     stats: ChainStats
     log_likelihood: float
-
-
-class Decoding(NamedTuple):
-    """The best state path (T,) and its log score."""
-
-    path: Path
-    score: float
 
 
 def _checked(chain: ChainParams, log_frames: AnyArray) -> Array:
@@ -48,7 +39,7 @@ def _checked(chain: ChainParams, log_frames: AnyArray) -> Array:
     return frames
 
 
-def _whole(frames: Array) -> IntArray:
+def _whole(frames: AnyArray) -> IntArray:
     return np.array([0, len(frames)])
 
 
@@ -154,17 +145,10 @@ def posterior_decode(chain: ChainParams, log_frames: AnyArray, *, space: str = "
     return smooth(chain, log_frames, space=space).smoothed.argmax(1).astype(np.int32)
 
 
-def _log_chain(chain: ChainParams) -> tuple[Array, Array, Array]:
-    trans = safe_log(chain.trans)
-    into = np.concatenate([trans[:1], trans]) if chain.varies else trans[None]
-    end = np.zeros(chain.n_states) if chain.end is None else safe_log(chain.end)
-    return safe_log(chain.start), np.ascontiguousarray(into), end
-
-
 def decode(
     chain: ChainParams, log_frames: AnyArray, symbols: AnyArray | None = None, *, block: int | None = None
 ) -> Decoding:
-    """Return the most probable path and its log probability with the frames (Viterbi 1967).
+    """Return the most probable path and its log probability with the frames.
 
     Parameters
     ----------
@@ -173,7 +157,7 @@ def decode(
     symbols : ndarray of int, shape (T,), optional
         Row t has the frame ``log_frames[symbols[t]]``.
     block : int, optional
-        Rows whose back-pointers are held at once; by default 16 MB of them. A longer sequence is walked twice.
+        See ``seqem.chain.viterbi.best_paths``.
 
     Returns
     -------
@@ -189,38 +173,13 @@ def decode(
     >>> path.tolist(), round(float(np.exp(score)), 5)
     ([1, 0, 0], 0.01344)
     """
-    K = chain.n_states
-    frames = np.ascontiguousarray(log_frames, dtype=float) if symbols is not None else _checked(chain, log_frames)
-    T = len(frames) if symbols is None else len(symbols)
-    path = np.full(T, -1, dtype=np.int32)
-    if T == 0:
-        return Decoding(path, 0.0)
-    kind = np.uint8 if K <= 256 else np.uint16
-    rows = block or max(_POINTER_BYTES // (K * np.dtype(kind).itemsize), int(T**0.5), 1)
-    spans = [(lo, min(lo + rows, T)) for lo in range(0, T, rows)]
-    start, into, end = _log_chain(chain)
-    dim = (0,) * K if K <= NARROW else np.zeros(K, dtype=np.int8)
-    delta, pointers = np.empty((2, K)), np.empty((min(rows, T), K), dtype=kind)
-
-    def forward(lo: int, hi: int) -> None:
-        steps = into[lo:hi] if chain.varies else into
-        viterbi.forward(dim, frames, symbols, lo, hi, steps, int(chain.varies), start, delta, pointers)
-
-    marks = []
-    for lo, hi in spans:
-        marks.append(delta[0].copy())
-        forward(lo, hi)
-    final = delta[0] + end
-    state = int(final.argmax())
-    score = float(final[state])
-    if score == -np.inf:
-        return Decoding(path, score)
-    for (lo, hi), mark in zip(reversed(spans), reversed(marks), strict=True):
-        if hi < T:
-            delta[0] = mark
-            forward(lo, hi)
-        state = viterbi.trace(pointers, lo, hi, state, path)
-    return Decoding(path, score)
+    if symbols is None:
+        frames = _checked(chain, log_frames)
+        path, scores = best_paths(chain, lambda lo, hi: (frames[lo:hi], None), _whole(frames), block=block)
+    else:
+        table = np.ascontiguousarray(log_frames, dtype=float)
+        path, scores = best_paths(chain, lambda lo, hi: (table, symbols[lo:hi]), _whole(symbols), block=block)
+    return Decoding(path, float(scores[0]))
 
 
 def decode_k_best(chain: ChainParams, log_frames: AnyArray, n_best: int) -> list[Decoding]:
@@ -228,9 +187,9 @@ def decode_k_best(chain: ChainParams, log_frames: AnyArray, n_best: int) -> list
     frames = _checked(chain, log_frames)
     if len(frames) == 0:
         return [Decoding(np.empty(0, dtype=np.int32), 0.0)]
-    start, into, end = _log_chain(chain)
+    logs = LogChain.of(chain)
     paths, scores = np.zeros((n_best, len(frames)), dtype=np.int32), np.empty(n_best)
-    viterbi.k_best(frames, into, int(chain.varies), start, end, n_best, paths, scores)
+    viterbi.k_best(frames, logs.into, logs.vary, logs.start, logs.end, n_best, paths, scores)
     return [Decoding(p, float(s)) for p, s in zip(paths, scores, strict=True) if s > -np.inf]
 
 

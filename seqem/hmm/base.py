@@ -15,6 +15,7 @@ from seqem.chain.blocks import expected_counts, forward_walk
 from seqem.chain.engine import safe_log
 from seqem.chain.params import check_chain, stationary_distribution
 from seqem.chain.topology import start_mask, transition_mask
+from seqem.chain.viterbi import best_paths
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import RandomState, generator
 from seqem.distributions.protocol import Distribution
@@ -130,7 +131,8 @@ class BaseHMM(EMEstimator):
 
     @params_.setter
     def params_(self, params: HMMParams) -> None:
-        vars(self)["_given"] = self._attributes_of_all(params)
+        for name, value in self._attributes_of_all(params).items():
+            setattr(self, name, value)
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -363,13 +365,14 @@ class BaseHMM(EMEstimator):
         params, batch = self.params_, self._batch(X, lengths, **known)
         model = self._model()
         distribution: Any = model.distribution
-        paths, scores = np.empty(batch.n_rows, dtype=np.int32), np.zeros(len(batch))
         plain = batch.labels is None and batch.state_prior is None and hasattr(distribution, "table")
         table = safe_log(distribution.table(params.emission)) if plain else None
         source = model.frames(params, batch)
-        for s, (lo, hi) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
-            frames, symbols = (source(lo, hi), None) if table is None else (table, batch.values[lo:hi])
-            paths[lo:hi], scores[s] = inference.decode(params.chain, frames, symbols)
+
+        def frames(lo: int, hi: int) -> tuple[Array, AnyArray | None]:
+            return (source(lo, hi), None) if table is None else (table, batch.values[lo:hi])
+
+        paths, scores = best_paths(params.chain, frames, batch.offsets)
         _refuse_impossible(scores, batch)
         return float(scores.sum()), paths
 

@@ -18,37 +18,63 @@ def _add_frame(dim, frames, symbols, t, delta, row):
 
 
 @kernel
-def forward(dim, frames, symbols, first, last, trans, vary, start, delta, pointers):
-    """Walk rows ``first`` to ``last`` (exclusive); ``delta`` (2, K) holds the best log scores of row ``first - 1`` at row 0.
+def forward(dim, frames, symbols, n_rows, begins, trans, vary, start, delta, pointers):
+    """Walk ``n_rows`` rows; ``delta`` (2, K) holds at row 0 the best log scores of the row before, and in the end of the last.
 
-    At ``first == 0`` the walk begins from ``start``. ``pointers`` (rows, K) gets row t at ``t - first``. ``trans``
-    (1 or rows, K, K) in logs; with ``vary = 1`` ``trans[t - first]`` leads into row t. The scores end in ``delta[0]``.
+    With ``begins`` the walk starts from ``start`` instead. Row t gets its back-pointers at ``pointers[t]``. ``trans`` is
+    (1 or rows, K, K) in logs; with ``vary = 1`` ``trans[t]`` leads into row t.
     """
-    K = len(dim)
-    begin = first
-    if first == 0:
-        for j in range(K):
+    first = 0
+    if begins:
+        for j in range(len(dim)):
             delta[0, j] = start[j]
         _add_frame(dim, frames, symbols, 0, delta, 0)
-        begin = 1
+        first = 1
     here = 0
-    for t in range(begin, last):
-        best(dim, delta, here, trans, vary * (t - first), delta, 1 - here, pointers, t - first)
+    for t in range(first, n_rows):
+        best(dim, delta, here, trans, vary * t, delta, 1 - here, pointers, t)
         here = 1 - here
         _add_frame(dim, frames, symbols, t, delta, here)
     if here == 1:
-        for j in range(K):
+        for j in range(len(dim)):
             delta[0, j] = delta[1, j]
 
 
 @kernel
-def trace(pointers, first, last, state, path):
-    """Fill ``path[first:last]`` from the state of row ``last - 1``; return the state of row ``first - 1`` (or of row 0)."""
-    for t in range(last - 1, first - 1, -1):
+def trace(pointers, n_rows, state, path):
+    """Fill ``path`` (n_rows,) from the state of its last row; return what the first row's back-pointer says."""
+    for t in range(n_rows - 1, -1, -1):
         path[t] = state
-        if t > 0:
-            state = pointers[t - first, state]
+        state = np.int64(pointers[t, state])
     return state
+
+
+@kernel
+def paths(dim, frames, symbols, offsets, trans, vary, start, end, delta, pointers, out, scores):
+    """Fill the best paths ``out`` (N,) of ragged sequences and their log scores (S,); impossible ones become -1."""
+    K = len(dim)
+    for s in range(offsets.shape[0] - 1):
+        lo, hi = offsets[s], offsets[s + 1]
+        scores[s] = 0.0
+        if hi == lo:
+            continue
+        if symbols is None:
+            forward(dim, frames[lo:hi], None, hi - lo, True, trans, vary, start, delta, pointers)
+        else:
+            forward(dim, frames, symbols[lo:hi], hi - lo, True, trans, vary, start, delta, pointers)
+        state = 0
+        for j in range(1, K):
+            if delta[0, j] + end[j] > delta[0, state] + end[state]:
+                state = j
+        scores[s] = delta[0, state] + end[state]
+        if scores[s] == -np.inf:
+            out[lo:hi] = -1
+            continue
+        # The first row has no back-pointer worth following.
+        trace(pointers[1:], hi - lo - 1, state, out[lo + 1 : hi])
+        if hi - lo > 1:
+            state = np.int64(pointers[1, out[lo + 1]])
+        out[lo] = state
 
 
 @kernel
