@@ -12,7 +12,7 @@ from seqem.chain.blocks import chunk_rows
 from seqem.chain.engine import safe_log
 from seqem.chain.params import ChainParams
 from seqem.kernels import viterbi
-from seqem.kernels._simd import NARROW
+from seqem.kernels._simd import WIDEST
 from seqem.shapes import AnyArray, Array, IntArray, Path
 
 _POINTER_BYTES = 2**24
@@ -66,7 +66,7 @@ def best_paths(
     """
     K = chain.n_states
     logs, kind = LogChain.of(chain), np.uint8 if K <= 256 else np.uint16
-    dim: Any = (0,) * K if K <= NARROW else np.zeros(K, dtype=np.int8)
+    dim: Any = (0,) * K if K <= WIDEST else np.zeros(K, dtype=np.int8)
     first, N = int(offsets[0]), int(offsets[-1])
     paths, scores = np.full(N - first, -1, dtype=np.int32), np.zeros(len(offsets) - 1)
     delta, s = np.empty((2, K)), 0
@@ -78,7 +78,7 @@ def best_paths(
         hi = int(offsets[last])
         rows = block or max(_POINTER_BYTES // (K * np.dtype(kind).itemsize), math.isqrt(hi - lo), 1)
         out = paths[lo - first : hi - first]
-        if last == s + 1 and hi - lo > rows:
+        if last == s + 1 and hi - lo > min(rows, chunk_rows(K)):
             scores[s] = _long_path(dim, logs, source, lo, hi, rows, kind, out)
         else:
             frames, symbols = source(lo, hi)
@@ -96,13 +96,16 @@ def _long_path(
 ) -> float:
     """Fill the path of one sequence in blocks of ``rows``; return its score."""
     T, K = hi - lo, len(logs.start)
+    chunk = chunk_rows(K)
     spans = [(a, min(a + rows, T)) for a in range(0, T, rows)]
-    delta, pointers, marks = np.empty((2, K)), np.empty((rows, K), dtype=kind), []
+    delta, pointers, marks = np.empty((2, K)), np.empty((min(rows, T), K), dtype=kind), []
 
     def forward(a: int, b: int) -> None:
-        frames, symbols = source(lo + a, lo + b)
-        into = logs.into[a:b] if logs.vary else logs.into
-        viterbi.forward(dim, frames, symbols, b - a, a == 0, into, logs.vary, logs.start, delta, pointers)
+        for c in range(a, b, chunk):
+            d = min(c + chunk, b)
+            frames, symbols = source(lo + c, lo + d)
+            into = logs.into[c:d] if logs.vary else logs.into
+            viterbi.forward(dim, frames, symbols, d - c, c == 0, into, logs.vary, logs.start, delta, pointers[c - a :])
 
     for a, b in spans:
         marks.append(delta[0].copy())

@@ -8,13 +8,15 @@ the type of ``dim``: a tuple of length K (K a constant, K <= WIDEST: one vector 
 Operands are a C-contiguous array and the number of a row (or matrix) in it: ``a, i`` stands for ``a[i]``.
 """
 
+from functools import partial, reduce
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
 WIDEST = 64  # states up to which one row is one vector
-NARROW = 16  # states up to which a K by K matrix is kept in vectors too (outer sums, tournaments)
+NARROW = 16  # states up to which sums of outer products are kept in vectors too
 _INT32, _DOUBLE = ir.IntType(32), ir.DoubleType()
 _FLAGS = ("reassoc", "contract", "nsz")
 
@@ -336,49 +338,61 @@ def _(dim, a, i, b, k, factor, out, m):
     return plain
 
 
+def _better(builder, a, b):
+    """Return the larger of two (value, origin) pairs, lane by lane; ``a`` wins a tie."""
+    won = builder.fcmp_ordered(">", b[0], a[0])
+    return builder.select(won, b[0], a[0]), builder.select(won, b[1], a[1])
+
+
+def _tournament(builder, pairs):
+    """Return the best pair with log2(K) dependent comparisons: the shortest wait for few states."""
+    pairs = list(pairs)
+    while len(pairs) > 1:
+        rest = pairs[len(pairs) // 2 * 2 :]
+        pairs = [_better(builder, *two) for two in zip(pairs[0::2], pairs[1::2], strict=False)] + rest
+    return pairs[0]
+
+
 @intrinsic
-def _best(_, dim, vector, i, matrix, m, out, o, pointers, p):
-    """Set ``out[o] = max over l of vector[i, l] + matrix[m, l]`` and ``pointers[p]`` to the l that attains it."""
+def _best(_, dim, vector, i, matrix, m, frames, f, out, o, pointers, p):
+    """Set ``out[o] = frames[f] + max over l of (vector[i, l] + matrix[m, l])`` and ``pointers[p]`` to the best l."""
     K = dim.count
 
     def codegen(context, builder, signature, args):
-        kind, lanes = _vector(dim), ir.VectorType(ir.IntType(64), K)
-        narrow = ir.VectorType(ir.IntType(pointers.dtype.bitwidth), K)
+        kind, origins = _vector(dim), ir.VectorType(ir.IntType(pointers.dtype.bitwidth), K)
         row = _load(builder, _address(context, builder, vector, args[1], args[2], K), kind)
         first = _address(context, builder, matrix, args[3], args[4], K * K)
-        candidates = []
-        for l in range(K):
+
+        def pair(l):
             line = _load(builder, builder.gep(first, [ir.Constant(ir.IntType(64), l * K)]), kind)
-            value = builder.fadd(_lane(builder, row, l), line)
-            candidates.append((value, ir.Constant(lanes, [l] * K)))
-        while len(candidates) > 1:  # a tournament: log2(K) dependent comparisons; ties go to the lower state
-            rest = candidates[len(candidates) // 2 * 2 :]
-            candidates = [
-                (builder.select(won, b[0], a[0]), builder.select(won, b[1], a[1]))
-                for a, b in zip(candidates[0::2], candidates[1::2], strict=False)
-                for won in [builder.fcmp_ordered(">", b[0], a[0])]
-            ] + rest
-        best, origin = candidates[0]
-        _store(builder, best, _address(context, builder, out, args[5], args[6], K))
-        target = builder.bitcast(_address(context, builder, pointers, args[7], args[8], K), narrow.as_pointer())
-        builder.store(builder.trunc(origin, narrow), target).align = 1
+            return builder.fadd(_lane(builder, row, l), line), ir.Constant(origins, [l] * K)
+
+        pairs = (pair(l) for l in range(K))
+        # Many states keep the units busy one after another; all at once they would not fit the registers.
+        choose = _tournament(builder, pairs) if K <= NARROW else reduce(partial(_better, builder), pairs)
+        frame = _load(builder, _address(context, builder, frames, args[5], args[6], K), kind)
+        _store(builder, builder.fadd(choose[0], frame), _address(context, builder, out, args[7], args[8], K))
+        target = _address(context, builder, pointers, args[9], args[10], K)
+        builder.store(choose[1], builder.bitcast(target, origins.as_pointer())).align = 1
         return context.get_dummy_value()
 
-    return types.void(dim, vector, types.intp, matrix, types.intp, out, types.intp, pointers, types.intp), codegen
+    return types.void(
+        dim, vector, types.intp, matrix, types.intp, frames, types.intp, out, types.intp, pointers, types.intp
+    ), codegen
 
 
-def best(dim, vector, i, matrix, m, out, o, pointers, p):
-    """Set ``out[o, j] = max over l of vector[i, l] + matrix[m, l, j]`` and ``pointers[p, j]`` to the lowest such l."""
+def best(dim, vector, i, matrix, m, frames, f, out, o, pointers, p):
+    """Set ``out[o, j] = frames[f, j] + max over l of (vector[i, l] + matrix[m, l, j])``, ``pointers[p, j]`` to the first best l."""
 
 
 @overload(best)
-def _(dim, vector, i, matrix, m, out, o, pointers, p):
+def _(dim, vector, i, matrix, m, frames, f, out, o, pointers, p):
     if _is_constant(dim):
-        return lambda dim, vector, i, matrix, m, out, o, pointers, p: _best(
-            dim, vector, i, matrix, m, out, o, pointers, p
+        return lambda dim, vector, i, matrix, m, frames, f, out, o, pointers, p: _best(
+            dim, vector, i, matrix, m, frames, f, out, o, pointers, p
         )
 
-    def plain(dim, vector, i, matrix, m, out, o, pointers, p):
+    def plain(dim, vector, i, matrix, m, frames, f, out, o, pointers, p):
         K = len(dim)
         row, block, new = vector[i], matrix[m], out[o]
         origin = np.empty(K)  # as wide as the scores, so that the loop below vectorises
@@ -392,6 +406,7 @@ def _(dim, vector, i, matrix, m, out, o, pointers, p):
                 new[j] = value if better else new[j]
                 origin[j] = state if better else origin[j]
         for j in range(K):
+            new[j] += frames[f, j]
             pointers[p, j] = int(origin[j])
 
     return plain

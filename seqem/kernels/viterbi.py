@@ -11,10 +11,9 @@ from seqem.kernels._simd import best
 
 
 @kernel
-def _add_frame(dim, frames, symbols, t, delta, row):
-    frame = t if symbols is None else symbols[t]
-    for j in range(len(dim)):
-        delta[row, j] += frames[frame, j]
+def _frame(symbols, t):
+    """Return which row of ``frames`` belongs to row t."""
+    return t if symbols is None else np.int64(symbols[t])
 
 
 @kernel
@@ -27,14 +26,12 @@ def forward(dim, frames, symbols, n_rows, begins, trans, vary, start, delta, poi
     first = 0
     if begins:
         for j in range(len(dim)):
-            delta[0, j] = start[j]
-        _add_frame(dim, frames, symbols, 0, delta, 0)
+            delta[0, j] = start[j] + frames[_frame(symbols, 0), j]
         first = 1
     here = 0
     for t in range(first, n_rows):
-        best(dim, delta, here, trans, vary * t, delta, 1 - here, pointers, t)
+        best(dim, delta, here, trans, vary * t, frames, _frame(symbols, t), delta, 1 - here, pointers, t)
         here = 1 - here
-        _add_frame(dim, frames, symbols, t, delta, here)
     if here == 1:
         for j in range(len(dim)):
             delta[0, j] = delta[1, j]
