@@ -74,8 +74,10 @@ def _extrapolated(start: Array, first: Array, second: Array) -> Array | None:
     """Return the squared extrapolation, or None where it would not go beyond ``second``.
 
     Coordinates that are not finite, such as the logarithm of a probability of zero, are taken from
-    ``second``.
+    ``second``. Where a parameter has just reached the edge of its range, there are fewer coordinates than before.
     """
+    if not start.shape == first.shape == second.shape:
+        return None
     free = np.isfinite(start) & np.isfinite(first) & np.isfinite(second)
     step = first[free] - start[free]
     bend = second[free] - first[free] - step

@@ -13,7 +13,7 @@ from seqem.em.history import History
 from seqem.em.protocol import EMModel
 from seqem.em.stop import StopReason, StopRule
 from seqem.em.uncertainty import standard_errors
-from seqem.errors import NotFittedError
+from seqem.errors import DataError, NotFittedError
 
 
 class _NotFittedError(NotFittedError, sklearn_exceptions.NotFittedError):
@@ -30,7 +30,7 @@ class EMEstimator(BaseEstimator):
     Attributes
     ----------
     result_ : FitResult
-        All that a fit leaves behind; the data are not kept.
+        All that a fit leaves behind.
 
     Examples
     --------
@@ -57,6 +57,7 @@ class EMEstimator(BaseEstimator):
     def _run(self, params: Any, shards: Sequence[Any], **options: Any) -> Self:
         """Fit from ``params`` and keep the result; ``options`` are those of :func:`seqem.em.driver.fit`."""
         self.result_ = fit(self._model(), params, shards, stop=self._stop_rule(), **options)
+        self._training_shards = shards
         return self
 
     @property
@@ -91,17 +92,28 @@ class EMEstimator(BaseEstimator):
         """One record for each point of the fit."""
         return self._fitted.history
 
-    def standard_errors(self, X: Any, *, executor: Any = None, **known: Any) -> Any:
+    def standard_errors(self, X: Any = None, *, executor: Any = None, **known: Any) -> Any:
         """Return the standard error of every parameter, as a tree like the parameters.
 
         Parameters
         ----------
-        X : array-like
-            The data of the fit, which the estimator does not keep.
+        X : array-like, optional
+            The data of the fit; by default those the estimator was fitted to, which it holds until it is pickled.
         executor : concurrent.futures.Executor, optional
             Maps the E-step over the shards.
         **known
             What else ``fit`` takes about the data, such as ``lengths``.
+
+        Raises
+        ------
+        DataError
+            Without ``X``, where the data of the fit are gone.
         """
         params = self._fitted.params
-        return standard_errors(self._model(), params, self._shards(X, **known), executor=executor)
+        shards = vars(self).get("_training_shards") if X is None else self._shards(X, **known)
+        if shards is None:
+            raise DataError("the data of the fit are not at hand", hint="pass them: standard_errors(X)")
+        return standard_errors(self._model(), params, shards, executor=executor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_training_shards"}

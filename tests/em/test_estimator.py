@@ -10,10 +10,11 @@ import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from seqem.core.tree import tree_equal
 from seqem.em.accelerate import squarem
 from seqem.em.estimator import EMEstimator
 from seqem.em.stop import StopRule
-from seqem.errors import NotFittedError
+from seqem.errors import DataError, NotFittedError
 from tests.em.models import LONDON, LONDON_LOG_LIKELIHOOD, LONDON_STANDARD_ERRORS, LONDON_START, PoissonMixture
 
 
@@ -42,9 +43,10 @@ def test_a_fitted_estimator_shows_its_result():
     assert estimator.converged_
     assert estimator.stop_reason_ == "converged"
     assert estimator.n_iter_ == estimator.history_[-1].iteration
-    errors = estimator.standard_errors(LONDON)
+    errors = estimator.standard_errors()
+    assert tree_equal(errors, estimator.standard_errors(LONDON))
     np.testing.assert_allclose([errors.p, *errors.rates], LONDON_STANDARD_ERRORS, rtol=1e-3)
-    assert set(vars(estimator)) == {"tol", "result_"}
+    assert set(vars(estimator)) == {"tol", "result_", "_training_shards"}
     with pytest.raises(AttributeError):
         estimator.n_iter_ = 3
 
@@ -52,6 +54,8 @@ def test_a_fitted_estimator_shows_its_result():
 def test_it_clones_and_pickles():
     estimator = TwoRates(tol=1e-6).fit(LONDON)
     assert pickle.loads(pickle.dumps(estimator)).n_iter_ == estimator.n_iter_
+    with pytest.raises(DataError, match="pass them"):
+        pickle.loads(pickle.dumps(estimator)).standard_errors()
     fresh = clone(estimator)
     assert fresh.tol == 1e-6
     assert not hasattr(fresh, "n_iter_")
