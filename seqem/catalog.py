@@ -39,7 +39,9 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "gamma": Entry("seqem.distributions.gamma:Gamma", "independent positive Gamma variables"),
     "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),
     "independent": Entry("seqem.distributions.independent:Independent", "columns of different kinds in one model"),
-    "autoregressive": Entry("seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"),
+    "autoregressive": Entry(
+        "seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"
+    ),
 }
 
 ESTIMATORS: dict[str, Entry] = {
@@ -49,6 +51,13 @@ ESTIMATORS: dict[str, Entry] = {
     "gmm-hmm": Entry("seqem.hmm.estimators:GMMHMM", "hidden Markov model of Gaussian mixtures"),
     "multinomial-hmm": Entry("seqem.hmm.estimators:MultinomialHMM", "hidden Markov model of symbol counts"),
     "poisson-hmm": Entry("seqem.hmm.estimators:PoissonHMM", "hidden Markov model of counts"),
+    "semi-markov-hmm": Entry("seqem.hmm.semi_markov:SemiMarkovHMM", "hidden Markov model with explicit durations"),
+    "variational-categorical-hmm": Entry(
+        "seqem.hmm.variational:VariationalCategoricalHMM", "hidden Markov model of symbols, by variational Bayes"
+    ),
+    "variational-gaussian-hmm": Entry(
+        "seqem.hmm.variational:VariationalGaussianHMM", "hidden Markov model of Gaussian rows, by variational Bayes"
+    ),
 }
 
 FORMATS: dict[str, Entry] = {

@@ -53,3 +53,56 @@ def everything(start, trans, end, log_frames):
         "scores": weights[order],
         "probabilities": probabilities[order],
     }
+
+
+def segmentations(n_rows, n_states, max_duration):
+    """Yield every segmentation of ``n_rows`` rows as a list of (state, length), no state twice in a row."""
+    if n_rows == 0:
+        yield []
+        return
+    for length in range(1, min(max_duration, n_rows) + 1):
+        for rest in segmentations(n_rows - length, n_states, max_duration):
+            for state in range(n_states):
+                if not rest or rest[0][0] != state:
+                    yield [(state, length), *rest]
+
+
+def semi_markov_everything(start, trans, durations, log_frames):
+    """Return log-likelihood, posteriors, expected counts and paths by falling weight of a semi-Markov chain.
+
+    The last segment is right-censored: it has the probability of lasting at least as long.
+    """
+    T, K = log_frames.shape
+    D = durations.shape[1]
+    every = list(segmentations(T, K, D))
+    weights = np.full(len(every), -np.inf)
+    paths = np.array([[state for state, length in segments for _ in range(length)] for segments in every])
+    for n, segments in enumerate(every):
+        weight = start[segments[0][0]]
+        for (state, length), (following, _) in itertools.pairwise(segments):
+            weight *= durations[state, length - 1] * trans[state, following]
+        state, length = segments[-1]
+        weight *= durations[state, length - 1 :].sum()
+        if weight > 0:
+            weights[n] = np.log(weight) + sum(log_frames[t, paths[n, t]] for t in range(T))
+    log_likelihood = np.logaddexp.reduce(weights)
+    smoothed, starts, pairs = np.zeros((T, K)), np.zeros(K), np.zeros((K, K))
+    complete, cut = np.zeros((K, D)), np.zeros((K, D))
+    for segments, path, p in zip(every, paths, np.exp(weights - log_likelihood), strict=True):
+        smoothed[np.arange(T), path] += p
+        starts[segments[0][0]] += p
+        for (state, length), (following, _) in itertools.pairwise(segments):
+            complete[state, length - 1] += p
+            pairs[state, following] += p
+        cut[segments[-1][0], segments[-1][1] - 1] += p
+    order = np.argsort(-weights, kind="stable")
+    return {
+        "log_likelihood": log_likelihood,
+        "smoothed": smoothed,
+        "start": starts,
+        "trans": pairs,
+        "complete": complete,
+        "cut": cut,
+        "paths": paths[order],
+        "scores": weights[order],
+    }

@@ -26,7 +26,7 @@ from seqem.em.driver import FitResult, fit
 from seqem.em.estimator import EMEstimator
 from seqem.em.restarts import best_of
 from seqem.em.stop import StopRule
-from seqem.errors import NumericalError, ParameterError, SeqemWarning
+from seqem.errors import DataError, NumericalError, ParameterError, SeqemWarning
 from seqem.hmm.data import checked_batch, shard_rows
 from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.monitor import ConvergenceMonitor
@@ -35,6 +35,7 @@ from seqem.shapes import AnyArray, Array, Path
 
 METHODS = {"em": None, "squarem": squarem}
 SPACES = {"scaling": "scaled", "log": "log"}
+_STAY = 0.95
 
 
 class Learned:
@@ -129,11 +130,6 @@ class BaseHMM(EMEstimator):
         chain = check_chain(known["startprob_"], known["transmat_"], known.get("endprob_"))
         return HMMParams(*chain, self._emission_of(known))
 
-    @params_.setter
-    def params_(self, params: HMMParams) -> None:
-        for name, value in self._attributes_of_all(params).items():
-            setattr(self, name, value)
-
     # -- fitting ---------------------------------------------------------------------------------
 
     def _fixed_fields(self, fields: dict[str, str]) -> dict[str, Any]:
@@ -145,6 +141,17 @@ class BaseHMM(EMEstimator):
             for name, field in fields.items()
         }
         return {field: mask for field, mask in masks.items() if mask is not None}
+
+    def _check_fixed(self) -> None:
+        """Refuse names in ``fixed`` that mean nothing here."""
+        emission = {name.strip("_") + "_" for names in self.letters.values() for name in names} - {"emission_"}
+        allowed = {"startprob_", "transmat_", "endprob_"} | emission
+        unknown = sorted(set(self.fixed or {}) - allowed)
+        if unknown:
+            raise ParameterError(
+                "fixed names no parameter", got=unknown, expected=sorted(allowed),
+                hint="a distribution of your own has its own argument fixed" if not emission else None,
+            )  # fmt: skip
 
     def _model(self) -> MarkovModel:
         kept = {"start": "s" not in self.params, "trans": "t" not in self.params, "end": "t" not in self.params}
@@ -178,6 +185,21 @@ class BaseHMM(EMEstimator):
     def _batch(self, X: Any, lengths: Any = None, **known: Any) -> SequenceBatch:
         return checked_batch(self._distribution(), X, lengths, **known)
 
+    def _observed(self, X: Any, lengths: Any = None, **known: Any) -> tuple[HMMParams, SequenceBatch]:
+        """Return the parameters in use and observations that have their number of columns."""
+        params, batch = self.params_, self._batch(X, lengths, **known)
+        fitted = vars(self).get("_n_columns") if "_given" not in vars(self) else None
+        self._check_columns(batch, fitted or self._columns_of(params.emission))
+        return params, batch
+
+    def _columns_of(self, emission: Any) -> int | None:
+        """Return the number of columns that emission parameters describe; None where they do not tell."""
+        return None
+
+    def _check_columns(self, batch: SequenceBatch, expected: int | None) -> None:
+        if expected is not None and batch.n_rows and _width(batch) != expected:
+            raise DataError("observations have another number of features", got=_width(batch), expected=expected)
+
     def _shards(self, X: Any, lengths: Any = None, **known: Any) -> Sequence[SequenceBatch]:
         batch = self._batch(X, lengths, **known)
         return batch.shards(shard_rows(batch.n_rows))
@@ -190,7 +212,7 @@ class BaseHMM(EMEstimator):
         given = {name: v for name, v in vars(self).get("_given", {}).items() if not self._needs_start(name)}
         mask, first = transition_mask(self.topology, K), start_mask(self.topology, K)
         chain = {"startprob_": _random_rows(first[None], rng)[0], "endprob_": None}
-        chain["transmat_"] = _random_rows(mask, rng)
+        chain["transmat_"] = _persistent_rows(mask, rng)
         if self.ends:
             share = len(batch) / max(batch.n_rows, 1)
             chain["transmat_"], chain["endprob_"] = chain["transmat_"] * (1 - share), np.full(K, share)
@@ -200,9 +222,12 @@ class BaseHMM(EMEstimator):
         checked = check_chain(known["startprob_"], known["transmat_"], known["endprob_"])
         if len(checked.start) != K:
             raise ParameterError("startprob_ does not fit n_components", got=len(checked.start), expected=K)
-        if self.stationary:
-            checked = checked._replace(start=stationary_distribution(checked.trans))
-        return HMMParams(*checked, self._emission_of(emission))
+        model = self._model_for(batch)
+        self._check_columns(batch, self._columns_of(self._emission_of(emission)))
+        emission = model.tied_start(self._emission_of(emission), batch.values[:64])
+        start = HMMParams(*model.transitions.allowed(checked), emission)
+        self._n_free = model.n_free(start)  # zeros of the start are structural, those of the estimate are not
+        return start
 
     def _initial_emission(self, batch: SequenceBatch, rng: np.random.Generator) -> dict[str, Any]:
         """Return emission attributes from the data; labelled rows, where there are enough, set their states."""
@@ -265,7 +290,10 @@ class BaseHMM(EMEstimator):
         """
         if self.method not in METHODS:
             raise ParameterError("unknown method", got=repr(self.method), expected=sorted(METHODS))
+        self._check_fixed()
         batch = self._batch(X, lengths, labels=labels, state_prior=state_prior, sample_weight=sample_weight)
+        if batch.n_rows == 0:
+            raise DataError("no observations to fit", got=f"{len(batch)} empty sequences", expected="at least one row")
         shards = batch.shards(shard_rows(batch.n_rows))
         told: list[Callback] = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
         run = partial(
@@ -276,6 +304,7 @@ class BaseHMM(EMEstimator):
         self.result_ = self._best_fit(run, batch, rng)
         self.monitor_.finish(self.result_.converged)
         self.__dict__.pop("_given", None)
+        self._n_columns = _width(batch)
         self._training_shards = shards
         return self
 
@@ -288,9 +317,6 @@ class BaseHMM(EMEstimator):
             return run(self._start(batch, rng))
         best, self.starts_ = best_of(lambda child: run(self._start(batch, child)), self.n_init, rng)
         return best
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_training_shards"}
 
     # -- inference -------------------------------------------------------------------------------
 
@@ -307,12 +333,12 @@ class BaseHMM(EMEstimator):
 
     def score_sequences(self, X: Any, lengths: Any = None, **known: Any) -> Array:
         """Return the log-likelihood of each sequence, shape (S,)."""
-        params, batch = self.params_, self._batch(X, lengths, **known)
+        params, batch = self._observed(X, lengths, **known)
         return forward_walk(params.chain, self._model().frames(params, batch), batch.offsets, space=self._space)
 
     def score_rows(self, X: Any, lengths: Any = None) -> Array:
         """Return log p(row | state), shape (N, K): what the emission says before the chain has a word."""
-        params, batch = self.params_, self._batch(X, lengths)
+        params, batch = self._observed(X, lengths)
         return self._model().frames(params, batch)(0, batch.n_rows)
 
     def score_samples(self, X: Any, lengths: Any = None, **known: Any) -> tuple[float, Array]:
@@ -323,7 +349,7 @@ class BaseHMM(EMEstimator):
         NumericalError
             Where a sequence is impossible.
         """
-        params, batch = self.params_, self._batch(X, lengths, **known)
+        params, batch = self._observed(X, lengths, **known)
         posterior = np.zeros((batch.n_rows, len(params.start)))
 
         def sink(lo: int, hi: int, rows: Array) -> None:
@@ -340,7 +366,7 @@ class BaseHMM(EMEstimator):
 
     def filter_proba(self, X: Any, lengths: Any = None, **known: Any) -> Array:
         """Return p(state of a row | rows up to it), shape (N, K)."""
-        params, batch = self.params_, self._batch(X, lengths, **known)
+        params, batch = self._observed(X, lengths, **known)
         out = np.zeros((batch.n_rows, len(params.start)))
         source = self._model().frames(params, batch)
         _refuse_impossible(forward_walk(params.chain, source, batch.offsets, space=self._space, filtered=out), batch)
@@ -362,7 +388,7 @@ class BaseHMM(EMEstimator):
             return float(best.sum()), posterior.argmax(1).astype(np.int32)
         if algorithm != "viterbi":
             raise ParameterError("unknown algorithm", got=repr(algorithm), expected='"viterbi" or "map"')
-        params, batch = self.params_, self._batch(X, lengths, **known)
+        params, batch = self._observed(X, lengths, **known)
         model = self._model()
         distribution: Any = model.distribution
         plain = batch.labels is None and batch.state_prior is None and hasattr(distribution, "table")
@@ -382,12 +408,12 @@ class BaseHMM(EMEstimator):
 
     def decode_k_best(self, X: Any, n_best: int) -> list[inference.Decoding]:
         """Return up to ``n_best`` different paths of one sequence by falling probability."""
-        params, batch = self.params_, self._batch(X)
+        params, batch = self._observed(X)
         return inference.decode_k_best(params.chain, self._model().frames(params, batch)(0, batch.n_rows), n_best)
 
     def sample_paths(self, X: Any, n_paths: int, random_state: RandomState = None) -> Path:
         """Return paths of one sequence drawn from their posterior, shape (n_paths, T)."""
-        params, batch = self.params_, self._batch(X)
+        params, batch = self._observed(X)
         frames = self._model().frames(params, batch)(0, batch.n_rows)
         return inference.sample_posterior(params.chain, frames, n_paths, self._rng(random_state), space=self._space)
 
@@ -422,7 +448,8 @@ class BaseHMM(EMEstimator):
     @property
     def n_parameters_(self) -> int:
         """Number of free parameters of the fitted model."""
-        return self._model().n_free(self.params_)
+        fitted = "result_" in vars(self) and "_given" not in vars(self) and "_n_free" in vars(self)
+        return self._n_free if fitted else self._model().n_free(self.params_)
 
     def aic(self, X: Any, lengths: Any = None) -> float:
         """Return Akaike's criterion, -2 log L + 2 p."""
@@ -444,6 +471,17 @@ def _random_rows(mask: AnyArray, rng: np.random.Generator) -> Array:
     """Return random probability rows with support ``mask``, none of them close to a corner."""
     rows = np.where(mask, 0.5 + rng.random(mask.shape), 0.0)
     return rows / rows.sum(1, keepdims=True)
+
+
+def _persistent_rows(mask: AnyArray, rng: np.random.Generator) -> Array:
+    """Return random transitions that mostly stay: from restless starts EM finds restless optima."""
+    rows = _random_rows(mask, rng)
+    stays = _STAY * np.diagonal(mask)[:, None]
+    return stays * np.eye(len(mask)) + (1 - stays) * rows
+
+
+def _width(batch: SequenceBatch) -> int:
+    return 1 if batch.values.ndim == 1 else batch.values.shape[1]
 
 
 def _refuse_impossible(log_likelihood: Array, batch: SequenceBatch) -> None:

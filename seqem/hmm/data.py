@@ -58,8 +58,9 @@ def checked_batch(
         weights=None if sample_weight is None else np.asarray(sample_weight, dtype=float),
     )
     _check_beside(batch)
-    batch = batch.with_values(distribution.check(batch.values))
-    return distribution.prepare(batch) if hasattr(distribution, "prepare") else batch
+    if hasattr(distribution, "prepare"):
+        batch = distribution.prepare(batch)
+    return batch.with_values(distribution.check(batch.values))
 
 
 def _rows(known: Any) -> AnyArray | None:

@@ -19,7 +19,7 @@ from seqem.distributions.multinomial import Multinomial, MultinomialParams
 from seqem.distributions.poisson import Poisson, PoissonParams
 from seqem.distributions.protocol import Distribution
 from seqem.hmm.base import BaseHMM, Learned
-from seqem.hmm.shapes import covariance_shape, covariances, full_covariances, probability_rows, regularised
+from seqem.hmm.shapes import covariance_shape, covariances, finite, full_covariances, probability_rows, regularised
 from seqem.shapes import Array
 
 
@@ -302,9 +302,12 @@ class GaussianHMM(BaseHMM):
         )
 
     def _emission_of(self, attributes: dict[str, Any]) -> GaussianParams:
-        mean = np.asarray(attributes["means_"], dtype=float)
+        mean = finite("means_", attributes["means_"], 2)
         shape = covariance_shape(self.covariance_type, mean.shape)
-        return GaussianParams(mean, covariances("covars_", attributes["_covars_"], shape))
+        return GaussianParams(mean, covariances("covars_", attributes["_covars_"], self.covariance_type, shape))
+
+    def _columns_of(self, emission: GaussianParams) -> int:
+        return emission.mean.shape[1]
 
     def _attributes_of(self, emission: GaussianParams) -> dict[str, Any]:
         return {"means_": emission.mean, "_covars_": emission.covariance}
@@ -425,15 +428,18 @@ class GMMHMM(BaseHMM):
         return batch
 
     def _emission_of(self, attributes: dict[str, Any]) -> MixtureParams:
-        means = np.asarray(attributes["means_"], dtype=float)
+        means = finite("means_", attributes["means_"], 3)
         K, M, D = means.shape
         flat = covariance_shape(self.covariance_type, (K * M, D))
         shape = (K, D, D) if self.covariance_type == "tied" else (K, M, *flat[1:])
-        covars = covariances("covars_", attributes["covars_"], shape)
+        covars = covariances("covars_", attributes["covars_"], self.covariance_type, shape)
         component = GaussianParams(
             means.reshape(K * M, D), covars if self.covariance_type == "tied" else covars.reshape(flat)
         )
         return MixtureParams(probability_rows("weights_", attributes["weights_"]), component)
+
+    def _columns_of(self, emission: MixtureParams) -> int:
+        return emission.component.mean.shape[1]
 
     def _attributes_of(self, emission: MixtureParams) -> dict[str, Any]:
         K, M = emission.weights.shape
@@ -505,6 +511,9 @@ class MultinomialHMM(BaseHMM):
     def _emission_of(self, attributes: dict[str, Any]) -> MultinomialParams:
         return MultinomialParams(probability_rows("emissionprob_", attributes["emissionprob_"]))
 
+    def _columns_of(self, emission: MultinomialParams) -> int:
+        return emission.probs.shape[1]
+
     def _attributes_of(self, emission: MultinomialParams) -> dict[str, Any]:
         return {"emissionprob_": emission.probs}
 
@@ -569,7 +578,10 @@ class PoissonHMM(BaseHMM):
         )
 
     def _emission_of(self, attributes: dict[str, Any]) -> PoissonParams:
-        return PoissonParams(np.asarray(attributes["lambdas_"], dtype=float))
+        return PoissonParams(finite("lambdas_", attributes["lambdas_"], 2, lowest=0.0))
+
+    def _columns_of(self, emission: PoissonParams) -> int:
+        return emission.rate.shape[1]
 
     def _attributes_of(self, emission: PoissonParams) -> dict[str, Any]:
         return {"lambdas_": emission.rate}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,11 +188,40 @@ class MarkovModel:
         return EStep(total, _total(scores, shard))
 
     def _pooled(self, stats: Any) -> Any:
-        """Return the statistics with those of tied states summed and given to each of them."""
+        """Return the statistics with those of tied states averaged: the mean has the mode of the sum, priors counted each."""
         if self.tied_states is None:
             return stats
-        same = np.equal.outer(self.tied_states, self.tied_states).astype(float)
-        return tree_map(lambda leaf: np.tensordot(same, leaf, axes=1), stats)
+        same = np.equal.outer(self.tied_states, self.tied_states)
+        return tree_map(partial(_by_state, same / same.sum(1, keepdims=True)), stats)
+
+    def tied_start(self, emission: Any, rows: AnyArray) -> Any:
+        """Return emission parameters for a fit to begin with: each tied state takes those of the first of its kind."""
+        if self.tied_states is None:
+            return emission
+        first = np.equal.outer(self.tied_states, self.tied_states).argmax(1)
+        expected = self.distribution.log_likelihood(emission, rows)[:, first]
+        picks = np.eye(len(first))[first]
+        # A square matrix that all states share looks like one row a state: the likelihood tells.
+        for shared in (False, True):
+            tied = tree_map(lambda leaf, s=shared: leaf if s and _is_square(leaf) else _by_state(picks, leaf), emission)
+            try:
+                if np.allclose(self.distribution.log_likelihood(tied, rows), expected, rtol=1e-9, atol=1e-9):
+                    return tied
+            except (ArithmeticError, ValueError):
+                continue
+        raise ParameterError("states of this distribution cannot be tied", got=type(self.distribution).__name__)
+
+
+def _is_square(leaf: Array) -> bool:
+    return np.ndim(leaf) == 2 and leaf.shape[0] == leaf.shape[1]
+
+
+def _by_state(weights: Array, leaf: Array) -> Array:
+    """Return ``weights @ leaf`` over the states of a leaf (K, ...) or (K * M, ...); a leaf that states share stays."""
+    K = len(weights)
+    if np.ndim(leaf) == 0 or len(leaf) % K:
+        return leaf
+    return np.tensordot(weights, leaf.reshape(K, len(leaf) // K, *leaf.shape[1:]), axes=1).reshape(leaf.shape)
 
 
 class _Memo:

@@ -18,20 +18,41 @@ def probability_rows(name: str, value: Any) -> Array:
     return rows
 
 
+def finite(name: str, value: Any, ndim: int, lowest: float = -np.inf) -> Array:
+    """Return finite numbers that are not below ``lowest``, with ``ndim`` axes, or refuse them by name."""
+    array = np.asarray(value, dtype=float)
+    if array.ndim != ndim:
+        raise ParameterError(f"{name} has the wrong shape", got=array.shape, expected=f"{ndim} axes")
+    if not (np.isfinite(array).all() and (array >= lowest).all()):
+        expected = "finite numbers" if lowest == -np.inf else f"finite numbers >= {lowest:g}"
+        raise ParameterError(f"{name} is out of range", expected=expected)
+    return array
+
+
 def covariance_shape(covariance_type: str, means: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of the covariances of means (K, D)."""
     K, D = means
     return {"spherical": (K,), "diag": (K, D), "full": (K, D, D), "tied": (D, D)}[covariance_type]
 
 
-def covariances(name: str, value: Any, shape: tuple[int, ...]) -> Array:
-    """Return covariances of the given shape; full matrices are taken for diagonal ones where that loses nothing."""
+def covariances(name: str, value: Any, covariance_type: str, shape: tuple[int, ...]) -> Array:
+    """Return covariances of the given shape, positive (definite); full matrices are taken for diagonal ones where that loses nothing."""
     array = np.asarray(value, dtype=float)
     if array.shape != shape and array.shape == (*shape, shape[-1]) and len(shape) == 2:
         array = np.diagonal(array, axis1=-2, axis2=-1)
     if array.shape != shape:
         raise ParameterError(f"{name} has the wrong shape", got=array.shape, expected=shape)
+    matrices = covariance_type in ("full", "tied")
+    if not np.isfinite(array).all() or not _is_positive(array, matrices):
+        raise ParameterError(f"{name} is out of range", expected="symmetric, positive definite" if matrices else "> 0")
     return np.ascontiguousarray(array)
+
+
+def _is_positive(array: Array, matrices: bool) -> bool:
+    if not matrices:
+        return bool((array > 0).all())
+    transposed = np.swapaxes(array, -1, -2)
+    return np.allclose(array, transposed, rtol=1e-6) and bool((np.linalg.eigvalsh(array) > 0).all())
 
 
 def full_covariances(value: Any, covariance_type: str, means: tuple[int, ...]) -> Array:

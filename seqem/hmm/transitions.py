@@ -72,13 +72,20 @@ class TransitionStep:
             )
         prior = self._row_prior(old)
         if self.tied is not None:
-            new = _tied_rows(counts + prior - 1.0, rows, kept, self._groups(old))
+            new = _tied_rows(counts + (prior - 1.0), rows, kept, self._groups(old))
         else:
             new = dirichlet_map(counts, prior, rows, kept)
         chain = self._split(new, old)
         if self.stationary:
-            return _stationary_step(stats, counts + prior - 1.0, old, chain, kept)
+            return _stationary_step(stats, counts + (prior - 1.0), old, chain, kept)
         return chain._replace(start=self._start(stats, old))
+
+    def allowed(self, chain: ChainParams) -> ChainParams:
+        """Return the chain nearest to the given one that meets the constraints, for a fit to begin with."""
+        if self.tied is not None and not chain.varies:
+            rows = self._rows(chain)
+            chain = self._split(_tied_rows(rows, rows, self._kept_rows(chain), self._groups(chain)), chain)
+        return chain._replace(start=stationary_distribution(chain.trans)) if self.stationary else chain
 
     def log_prior(self, chain: ChainParams) -> float:
         """Return the log density of the Dirichlet priors up to a constant."""
@@ -124,7 +131,8 @@ class TransitionStep:
             return n + SIMPLEX.size(self._rows(chain), self._kept_rows(chain))
         rows, kept, groups = self._rows(chain), self._kept_rows(chain), self._groups(chain)
         free = ~kept & (rows > 0)
-        return n + len(np.unique(groups[free])) - int(free.any(1).sum())
+        used = _used(free, np.unique(groups[free], return_inverse=True)[1])
+        return n + used.shape[1] - int(np.linalg.matrix_rank(used))
 
     def _refuse_ties(self) -> None:
         if self.tied is not None:
@@ -172,6 +180,13 @@ class TransitionStep:
         return groups
 
 
+def _used(free: Mask, index: AnyArray) -> Array:
+    """Return how often each row (K) takes from each group (G), shape (K, G): the coefficients of the row sums."""
+    used = np.zeros((len(free), index.max(initial=-1) + 1))
+    np.add.at(used, (np.nonzero(free)[0], index), 1.0)
+    return used
+
+
 def _tied_rows(counts: Array, old: Array, kept: Mask, groups: AnyArray) -> Array:
     """Return the rows that maximise sum counts * log rows where entries of a group are equal.
 
@@ -182,8 +197,7 @@ def _tied_rows(counts: Array, old: Array, kept: Mask, groups: AnyArray) -> Array
     share = np.where(free, old, 0.0).sum(1)
     _, index = np.unique(groups[free], return_inverse=True)
     total = np.bincount(index, np.maximum(counts[free], 0.0))
-    used = np.zeros((len(old), len(total)))
-    np.add.at(used, (np.nonzero(free)[0], index), 1.0)
+    used = _used(free, index)
     active = (total > 0) & (used.sum(0) > 0)
     rows = (used[:, active] > 0).any(1)
     if not rows.any():

@@ -64,9 +64,14 @@ def _choose(records: Iterator[Record], path: FilePath, alphabet: str) -> tuple[A
     if alphabet != "auto":
         return alphabet_of(alphabet), chain(first, records)
     try:
-        return guess("".join(text for _, text in first)[:_ENOUGH_TO_GUESS]), chain(first, records)
+        return guess(_residues("".join(text for _, text in first)[:_ENOUGH_TO_GUESS])), chain(first, records)
     except DataError as error:
         raise FormatError(str(error), path=str(path)) from error
+
+
+def _residues(text: str) -> str:
+    """Return the text without marks of no alphabet, if anything is left: they are refused in their place, not here."""
+    return "".join(letter for letter in text if letter.isascii() and (letter.isalpha() or letter == "*")) or text
 
 
 def _located(

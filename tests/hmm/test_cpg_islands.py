@@ -86,7 +86,8 @@ def test_unlabelled_islands_are_found_and_labels_find_them_better(sequence, publ
     for seen, unseen in ((slice(0, middle), slice(middle, None)), (slice(middle, None), slice(0, middle))):
         truth = np.repeat(np.stack([published[seen], ~published[seen]], axis=1), 4, axis=1).astype(float)
         halves = [
-            seqem.SequenceBatch.from_lengths(sequence.values[half], alphabet=sequence.alphabet) for half in (seen, unseen)
+            seqem.SequenceBatch.from_lengths(sequence.values[half], alphabet=sequence.alphabet)
+            for half in (seen, unseen)
         ]
         found[unseen] = islands(fitted(halves[0], truth), halves[1])
     assert f1(found, published) > unlabelled
