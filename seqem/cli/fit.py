@@ -1,0 +1,113 @@
+"""``seqem fit``: sequences to a model."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seqem.cli.inputs import Reading, workers
+from seqem.cli.options import Inputs, Jobs, Json, ModelName, ModelOutput, writable
+from seqem.cli.outputs import print_json
+from seqem.cli.recipe import Recipe
+
+if TYPE_CHECKING:
+    from seqem.core.batch import SequenceBatch
+    from seqem.em.checkpoint import Resume
+
+_CHECKPOINT_SECONDS = 2.0
+
+
+def fit(
+    model: ModelName,
+    inputs: Inputs,
+    output: ModelOutput,
+    states: Annotated[int, typer.Option("--states", "-k", min=1, metavar="N", help="Number of states.")],
+    recipe: Recipe,
+    reading: Reading,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="C", help="Column of a table with known states; empty where unknown."),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            callback=writable,
+            help="Keep the fit here; where the file is there, go on from it.",
+        ),
+    ] = None,
+    jobs: Jobs = 1,
+    json: Json = False,
+) -> None:
+    """Fit a model to all sequences of all inputs together."""
+    from seqem.em.callbacks import ProgressBar
+    from seqem.em.checkpoint import Checkpoint
+    from seqem.io.models import save
+
+    if checkpoint is not None and recipe.n_init > 1:
+        raise typer.BadParameter("--checkpoint is for one start; leave --n-init out")
+    estimator = recipe.build(model, states)
+    batch = reading.pooled(inputs, labels)
+    callbacks = [ProgressBar(), *([] if checkpoint is None else [Checkpoint(checkpoint, seconds=_CHECKPOINT_SECONDS)])]
+    resume = _resume(checkpoint, estimator, batch)
+    started = time.perf_counter()
+    with workers(jobs) as executor:
+        estimator.fit(batch, executor=executor, callbacks=callbacks, resume=resume)
+    seconds = time.perf_counter() - started
+    save(output, estimator)
+    _report(model, estimator, batch, output, seconds, json)
+
+
+def _resume(checkpoint: str | None, estimator: Any, batch: SequenceBatch) -> Resume | None:
+    """Return where to go on; what the parameters look like is learnt from a fit of no steps."""
+    from sklearn.base import clone
+
+    from seqem.em.checkpoint import Checkpoint
+
+    if checkpoint is None or not os.path.exists(checkpoint):
+        return None
+    return Checkpoint.load(checkpoint, like=clone(estimator).set_params(n_iter=0).fit(batch).result_.params)
+
+
+def _report(model: str, estimator: Any, batch: SequenceBatch, output: str, seconds: float, json: bool) -> None:
+    facts = {
+        "model": model,
+        "output": output,
+        "n_components": estimator.n_components,
+        "sequences": len(batch),
+        "rows": batch.n_rows,
+        "log_likelihood": estimator.log_likelihood_,
+        "n_parameters": estimator.n_parameters_,
+        "n_iter": estimator.n_iter_,
+        "converged": estimator.converged_,
+        "stop_reason": estimator.stop_reason_,
+        "seconds": round(seconds, 3),
+    }
+    if json:
+        print_json(facts)
+        return
+    print(
+        f"{model}, {plural(estimator.n_components, 'state')}: {plural(len(batch), 'sequence')}, {plural(batch.n_rows, 'row')}"
+    )
+    print(
+        f"log-likelihood {estimator.log_likelihood_:.6f} after {plural(estimator.n_iter_, 'iteration')}"
+        f" in {seconds:.2f} s ({estimator.stop_reason_}: {estimator.result_.stop_detail})"
+    )
+    print(f"wrote {output}")
+    if not estimator.converged_:
+        print("not converged; more --iterations may help")
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "row"), plural(48502, "row")
+    ('1 row', '48,502 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

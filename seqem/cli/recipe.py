@@ -1,0 +1,113 @@
+"""Options that describe a model, and the estimator they make."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+import typer
+
+from seqem.catalog import DISTRIBUTIONS, ESTIMATORS
+from seqem.cli.options import Seed, listed, one_of
+
+_FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "independent")]
+_FLAGS = {
+    "n_mix": "--mixtures",
+    "covariance_type": "--covariance",
+    "emission": "--emission",
+    "topology": "--topology",
+    "ends": "--ends",
+    "stationary": "--stationary",
+    "training": "--training",
+    "method": "--method",
+}
+_COVARIANCES = ("spherical", "diag", "full", "tied")
+_TOPOLOGIES = ("ergodic", "left-right", "bakis", "cyclic")
+_TRAININGS = ("posterior", "viterbi")
+_METHODS = ("em", "squarem")
+
+
+def _families(value: str | None) -> str | None:
+    for name in listed(value) or ():
+        one_of(_FAMILIES)(name)
+    return value
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What kind of model, and how it is fitted; None is the model's own default."""
+
+    emission: Annotated[
+        str | None,
+        typer.Option(
+            "--emission",
+            metavar="NAME[,NAME...]",
+            callback=_families,
+            help=f"Emission of hmm, or one for each column: {', '.join(_FAMILIES)}.",
+        ),
+    ] = None
+    n_mix: Annotated[
+        int | None, typer.Option("--mixtures", "-m", min=1, metavar="M", help="Components in each state.")
+    ] = None
+    covariance_type: Annotated[
+        str | None,
+        typer.Option(
+            "--covariance", metavar="SHAPE", callback=one_of(_COVARIANCES), help=f"{', '.join(_COVARIANCES)}."
+        ),
+    ] = None
+    topology: Annotated[
+        str | None,
+        typer.Option("--topology", metavar="NAME", callback=one_of(_TOPOLOGIES), help=f"{', '.join(_TOPOLOGIES)}."),
+    ] = None
+    ends: Annotated[bool, typer.Option("--ends", help="Learn the probability to end after each state.")] = False
+    stationary: Annotated[bool, typer.Option("--stationary", help="Start in the stationary distribution.")] = False
+    training: Annotated[
+        str | None,
+        typer.Option(
+            "--training", metavar="NAME", callback=one_of(_TRAININGS), help="posterior (Baum-Welch) or viterbi."
+        ),
+    ] = None
+    method: Annotated[
+        str | None,
+        typer.Option("--method", metavar="NAME", callback=one_of(_METHODS), help="em, or squarem: accelerated."),
+    ] = None
+    n_init: Annotated[int, typer.Option("--n-init", min=1, metavar="N", help="Random starts; the best is kept.")] = 1
+    n_iter: Annotated[int, typer.Option("--iterations", min=0, metavar="N", help="Most EM steps.")] = 100
+    tol: Annotated[
+        float, typer.Option("--tolerance", min=0, metavar="X", help="Gain of the objective that is too small to go on.")
+    ] = 1e-4
+    random_state: Seed = 0
+
+    def build(self, model: str, n_components: int = 1) -> Any:
+        """Return the estimator, not fitted; BadParameter for an option that the model does not have."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: value for name, value in given.items() if value is not None and value is not False}
+        kind = ESTIMATORS[model].load()
+        accepted = inspect.signature(kind).parameters
+        if "distribution" in accepted:
+            given["distribution"] = self._distribution(model, given)
+        unknown = [_FLAGS[name] for name in given if name not in accepted]
+        if unknown:
+            raise typer.BadParameter(f"{model} has no {', '.join(unknown)}")
+        return kind(n_components=n_components, **given)
+
+    def _distribution(self, model: str, given: dict[str, Any]) -> Any:
+        """Return the emission, and take its options out of those given."""
+        if self.emission is None:
+            raise typer.BadParameter(f"{model} wants --emission: one of {', '.join(_FAMILIES)}")
+        covariance, n_mix = given.pop("covariance_type", None), given.pop("n_mix", None)
+        parts = [_family(name, covariance) for name in listed(given.pop("emission")) or ()]
+        whole = parts[0]
+        if len(parts) > 1:
+            whole = DISTRIBUTIONS["independent"].load()([(part, column) for column, part in enumerate(parts)])
+        return whole if n_mix is None else DISTRIBUTIONS["mixture"].load()(whole, n_mix)
+
+
+def _family(name: str, covariance: str | None) -> Any:
+    kind = DISTRIBUTIONS[name].load()
+    if covariance is None:
+        return kind()
+    if "covariance_type" not in inspect.signature(kind).parameters:
+        raise typer.BadParameter(f"{name} has no --covariance")
+    return kind(covariance_type=covariance)
