@@ -21,11 +21,14 @@ _FLAGS = {
     "stationary": "--stationary",
     "training": "--training",
     "method": "--method",
+    "duration": "--duration",
+    "max_duration": "--max-duration",
 }
 _COVARIANCES = ("spherical", "diag", "full", "tied")
 _TOPOLOGIES = ("ergodic", "left-right", "bakis", "cyclic")
 _TRAININGS = ("posterior", "viterbi")
 _METHODS = ("em", "squarem")
+_DURATIONS = ("negative-binomial", "poisson", "free")
 
 
 def _families(value: str | None) -> str | None:
@@ -71,6 +74,15 @@ class Recipe:
     method: Annotated[
         str | None,
         typer.Option("--method", metavar="NAME", callback=one_of(_METHODS), help="em, or squarem: accelerated."),
+    ] = None
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--duration", metavar="NAME", callback=one_of(_DURATIONS), help=f"Stay in a state: {', '.join(_DURATIONS)}."
+        ),
+    ] = None
+    max_duration: Annotated[
+        int | None, typer.Option("--max-duration", min=1, metavar="ROWS", help="Longest stay in a state.")
     ] = None
     n_init: Annotated[int, typer.Option("--n-init", min=1, metavar="N", help="Random starts; the best is kept.")] = 1
     n_iter: Annotated[int, typer.Option("--iterations", min=0, metavar="N", help="Most EM steps.")] = 100

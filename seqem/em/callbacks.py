@@ -131,27 +131,30 @@ class ProgressBar:
     def __call__(self, event: Event) -> None:
         """Draw the event."""
         if event.stage == "start":
-            self._progress = self._started(event.stop.max_iter)
+            self._progress = self._started(event)
         if self._progress is None:
             return
         self._progress.update(
-            self._progress.task_ids[0], completed=event.iteration, objective=event.point.objective, gain=event.gain
+            self._progress.task_ids[0],
+            completed=event.iteration,
+            objective=event.point.objective,
+            gain="" if event.iteration == 0 else f"gain {event.gain:.2e}",
         )
         if event.stage == "end":
             self._progress.refresh()
             self._progress.stop()
             self._progress = None
 
-    def _started(self, total: int) -> Progress | None:
+    def _started(self, event: Event) -> Progress | None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
         console = self.console or Console(stderr=True)
         if not console.is_terminal:
             return None
-        figures: Any = "objective {task.fields[objective]:.8g}  gain {task.fields[gain]:.2e}"
+        figures: Any = "objective {task.fields[objective]:.8g}  {task.fields[gain]}"
         columns = ("EM", BarColumn(), MofNCompleteColumn(), figures, TimeElapsedColumn())
         progress = Progress(*columns, console=console, transient=True)
-        progress.add_task("EM", total=total, objective=float("nan"), gain=float("nan"))
+        progress.add_task("EM", total=event.stop.max_iter, objective=event.point.objective, gain="")
         progress.start()
         return progress

@@ -206,6 +206,7 @@ def test_jobs_do_not_change_a_bit(run, files):
         ["poisson-hmm", "--training", "viterbi"],
         ["hmm", "--emission", "student"],
         ["semi-markov-hmm", "--emission", "poisson"],
+        ["semi-markov-hmm", "--emission", "poisson", "--duration", "free", "--max-duration", "9"],
         ["variational-gaussian-hmm", "--covariance", "full"],
         ["hmm", "--emission", "gaussian", "--covariance", "spherical", "--mixtures", "2"],
     ],
