@@ -51,7 +51,7 @@ class HMM(BaseHMM):
     ends : bool
         Whether the chain has end probabilities (``endprob_``): each row of ``transmat_`` and its end sum to one.
     fixed : dict, optional
-        Attribute name ("startprob_", "transmat_", "means_", ...) to True or a mask of entries that keep their values.
+        Attribute name (``startprob_``, ``transmat_``, ``means_`` ...) to True or a mask of entries that keep their values.
     tied_states : array-like of int, shape (K,), optional
         States with the same number share one emission.
     tied_transitions : array-like of int, shape (K, K), optional

@@ -36,7 +36,7 @@ def covariance_shape(covariance_type: str, means: tuple[int, ...]) -> tuple[int,
 
 
 def covariances(name: str, value: Any, covariance_type: str, shape: tuple[int, ...]) -> Array:
-    """Return covariances of the given shape, positive (definite); full matrices are taken for diagonal ones where that loses nothing."""
+    """Return positive (definite) covariances of the given shape; full matrices are cut to their diagonals where it has those."""
     array = np.asarray(value, dtype=float)
     if array.shape != shape and array.shape == (*shape, shape[-1]) and len(shape) == 2:
         array = np.diagonal(array, axis1=-2, axis2=-1)

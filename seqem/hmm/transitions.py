@@ -235,7 +235,8 @@ def _stationary_step(stats: ChainStats, counts: Array, old: ChainParams, plain: 
         delta = stationary_distribution(trans)
         if not (delta[stats.start > 0] > 0).all():
             return np.inf, np.zeros_like(vector)
-        fundamental = np.linalg.inv(np.eye(K) - trans + np.outer(np.ones(K), delta))
+        # Where a chain falls apart its stationary distribution is that of least norm, and the inverse a pseudo-inverse.
+        fundamental = np.linalg.pinv(np.eye(K) - trans + np.outer(np.ones(K), delta))
         share = np.where(stats.start > 0, stats.start / np.where(delta > 0, delta, 1.0), 0.0)
         slope = np.divide(counts, trans, out=np.zeros_like(trans), where=trans > 0)
         slope = slope + np.outer(delta, fundamental @ share)

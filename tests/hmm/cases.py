@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqem.hmm.estimators import CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM, PoissonHMM
+from seqem.hmm.estimators import GMMHMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 
 COVARIANCES = ("spherical", "diag", "full", "tied")
 LENGTHS = [40, 1, 25, 34]
