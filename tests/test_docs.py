@@ -67,6 +67,8 @@ def test_changelog_has_the_version():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Build a copy of the documentation, so that nothing is left behind or found from before."""
+    for name in ("sphinx", "sphinx_gallery", "myst_parser", "numpydoc", "pydata_sphinx_theme"):
+        pytest.importorskip(name, reason="needs the extra docs")
     root = tmp_path_factory.mktemp("checkout")
     for folder in ("docs", "examples", "data"):
         ignored = shutil.ignore_patterns("_build", "auto_examples", "generated", "sg_execution_times.rst")
@@ -79,7 +81,6 @@ def pages(tmp_path_factory):
 
 @pytest.mark.slow
 def test_reference_has_every_row_of_the_catalog(pages):
-    pytest.importorskip("sphinx_gallery", reason="needs the extra docs")
     reference = pages / "reference" / "generated"
     for row in catalog.public().values():
         name = row.target.replace(":", ".")
