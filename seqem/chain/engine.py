@@ -43,13 +43,13 @@ def safe_log(probabilities: AnyArray) -> Array:
 
 
 def _prepare_scaled(log_frames: Array) -> tuple[Array, Array]:
-    peak = np.empty(len(log_frames))
+    log_frames, peak = np.ascontiguousarray(log_frames, dtype=float), np.empty(len(log_frames))
     chain_scaled.shift_rows(log_frames, peak)
     return np.exp(log_frames, out=log_frames), peak
 
 
 def _prepare_log(log_frames: Array) -> tuple[Array, Array]:
-    return log_frames, np.empty(0)
+    return np.ascontiguousarray(log_frames, dtype=float), np.empty(0)
 
 
 SCALED = Engine("scaled", np.asarray, _prepare_scaled, chain_scaled.forward, chain_scaled.score, chain_scaled.backward)

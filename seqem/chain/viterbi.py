@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ def best_paths(
     Ties go to the lower state. Where no path is possible the score is -inf and the path all -1.
     """
     K = chain.n_states
+    source = partial(_ordered, source)
     logs, kind = LogChain.of(chain), np.uint8 if K <= 256 else np.uint16
     dim: Any = (0,) * K if K <= WIDEST else np.zeros(K, dtype=np.int8)
     first, N = int(offsets[0]), int(offsets[-1])
@@ -89,6 +91,11 @@ def best_paths(
             )  # fmt: skip
         s = last
     return paths, scores
+
+
+def _ordered(source: FrameSource, lo: int, hi: int) -> tuple[Array, AnyArray | None]:
+    frames, symbols = source(lo, hi)
+    return np.ascontiguousarray(frames, dtype=float), symbols
 
 
 def _long_path(

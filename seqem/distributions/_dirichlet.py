@@ -22,7 +22,7 @@ def dirichlet_map(counts: Array, prior: Any, old: Array, kept: Mask) -> Array:
     others share the remainder. A row without any pseudo-count stays as it is.
     """
     free = ~kept & (old > 0)
-    weight = np.where(free, counts + spread(prior, counts.shape, "prior") - 1.0, 0.0)
+    weight = np.where(free, counts + (spread(prior, counts.shape, "prior") - 1.0), 0.0)
     total = weight.sum(axis=1, keepdims=True)
     share = np.where(free, old, 0.0).sum(axis=1, keepdims=True)
     return np.where(free & (total > 0), weight * (share / np.where(total > 0, total, 1.0)), old)

@@ -11,7 +11,7 @@ from seqem.core.linalg import floor_eigenvalues, inverse_cholesky
 from seqem.distributions._gaussian_diagonal import LOG_2PI
 from seqem.distributions._gaussian_diagonal import log_likelihood as log_likelihood_diagonal
 from seqem.distributions._normal_prior import NormalPrior
-from seqem.errors import ParameterError
+from seqem.errors import NumericalError, ParameterError
 from seqem.kernels.gaussian import FRAMES, LANES, density_full, moments_full
 from seqem.shapes import Array, IntArray, Mask
 
@@ -114,7 +114,11 @@ def _add_incomplete(y: Array, weights: Array, seen: Mask, matrix: Array, first: 
 def _complete(y: Array, seen: Mask, matrix: Array) -> Array:
     """Fill the missing coordinates of centred rows ``y`` in place; return their conditional covariance (D, D)."""
     lost = ~seen
-    slope = np.linalg.solve(matrix[np.ix_(seen, seen)], matrix[np.ix_(seen, lost)])
+    try:
+        slope = np.linalg.solve(matrix[np.ix_(seen, seen)], matrix[np.ix_(seen, lost)])
+    except np.linalg.LinAlgError:
+        hint = "columns of very different size: rescale them, or raise the floor"
+        raise NumericalError("a covariance matrix lost its rank", hint=hint) from None
     y[:, lost] = y[:, seen] @ slope
     rest = np.zeros_like(matrix)
     rest[np.ix_(lost, lost)] = matrix[np.ix_(lost, lost)] - matrix[np.ix_(lost, seen)] @ slope

@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from seqem.distributions._fieldwise import Fieldwise
 from seqem.shapes import AnyArray, Array
 
-NEVER = -1e300
+NEVER = -1e200
 """Stands for log 0 in products, where -inf times a count of zero would be NaN."""
 
 _INSIDE = 1.0

@@ -37,13 +37,16 @@ def labels(x: Array, n_components: int, rng: np.random.Generator) -> IntArray:
 def _cluster(rows: Array, n_components: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return centres (K, D) and the mean row (D,)."""
     from sklearn.cluster import KMeans  # slow to import, needed only here
+    from threadpoolctl import threadpool_limits
 
     middle = rows.mean(axis=0)
     if len(rows) > _ENOUGH:
         rows = rows[rng.choice(len(rows), _ENOUGH, replace=False)]
     distinct = np.unique(rows, axis=0)
     if len(distinct) > n_components:
-        means = KMeans(n_components, n_init=3, random_state=int(rng.integers(2**31))).fit(rows - middle)
+        # More threads would add in another order: the start must not depend on the machine's load.
+        with threadpool_limits(1):
+            means = KMeans(n_components, n_init=3, random_state=int(rng.integers(2**31))).fit(rows - middle)
         return means.cluster_centers_ + middle, middle
     spread = rows.std(axis=0) + 1e-3 * (1.0 + np.abs(middle))
     repeated = distinct[np.arange(n_components) % len(distinct)]

@@ -15,6 +15,9 @@ from seqem.errors import DataError, ParameterError
 from seqem.kernels.counts import add_by_code
 from seqem.shapes import AnyArray, Array, Mask
 
+_MOST_SYMBOLS = 2**20
+"""Symbols that are taken from data without being told how many there are."""
+
 
 class CategoricalParams(NamedTuple):
     """Symbol probabilities (K, M)."""
@@ -78,16 +81,18 @@ class Categorical(Fieldwise):
     def _size(self) -> int | None:
         return self.n_symbols if self.codes is None else np.asarray(self.codes).shape[1]
 
-    def _sets(self, n_symbols: int) -> Array:
-        """Return the code matrix (C, M)."""
-        if self.codes is not None:
-            return np.asarray(self.codes, dtype=np.float64)
-        return np.vstack([np.eye(n_symbols), np.ones((1, n_symbols))])
+    def _n_codes(self, n_symbols: int) -> int:
+        return n_symbols + 1 if self.codes is None else len(self.codes)
 
-    @staticmethod
-    def _blank(sets: Array) -> Mask:
+    def _whole(self, n_symbols: int) -> Mask:
+        """Return which codes stand for all symbols, shape (C,)."""
+        if self.codes is None:
+            return np.arange(n_symbols + 1) == n_symbols
+        return np.asarray(np.asarray(self.codes).all(axis=1))
+
+    def _blank(self, n_symbols: int) -> Mask:
         """Return which codes say nothing; of a single symbol every observation counts."""
-        return np.asarray(sets.all(axis=1) & (sets.shape[1] > 1))
+        return self._whole(n_symbols) & (self.codes is None or n_symbols > 1)
 
     def check(self, x: Any) -> AnyArray:
         """Return ``x`` as codes (N,), uint8 or int32."""
@@ -99,9 +104,9 @@ class Categorical(Fieldwise):
         if array.dtype.kind == "f":
             array = self._without_nan(array)
         size = self._size()
-        limit = 2**31 - 1 if size is None else len(self._sets(size))
+        limit = _MOST_SYMBOLS if size is None else self._n_codes(size)
         bad = (array < 0) | (array >= limit) | (array != np.floor(array))
-        hint = "code n_symbols stands for a missing symbol" if self.codes is None else None
+        hint = "number symbols from 0 on, and give n_symbols" if size is None else None
         refuse(bad, array, "symbol out of range", expected=f"whole numbers from 0 to {limit - 1}", hint=hint)
         small = limit <= 256 or (size is None and array.max(initial=0) < 255)
         return np.ascontiguousarray(array, dtype=np.uint8 if small else np.int32)
@@ -111,7 +116,7 @@ class Categorical(Fieldwise):
         if not lost.any():
             return array
         size = self._size()
-        whole = np.flatnonzero([] if size is None else self._sets(size).all(axis=1))
+        whole = np.flatnonzero([] if size is None else self._whole(size))
         if len(whole) == 0:
             hint = "give n_symbols" if size is None else "add a row of ones to codes"
             refuse(lost, array, "missing symbol without a code for it", expected="a symbol", hint=hint)
@@ -120,7 +125,7 @@ class Categorical(Fieldwise):
     def missing(self, x: AnyArray) -> Mask:
         """Return which codes say nothing."""
         size = self._size()
-        return np.zeros(len(x), dtype=bool) if size is None else self._blank(self._sets(size))[x]
+        return np.zeros(len(x), dtype=bool) if size is None else self._blank(size)[x]
 
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> CategoricalParams:
         """Return the frequencies of the symbols, each disturbed by up to a half: far starts end in far optima."""
@@ -131,9 +136,10 @@ class Categorical(Fieldwise):
 
     def table(self, params: CategoricalParams) -> Array:
         """Return the probability of every code, shape (C, K)."""
-        sets = self._sets(params.probs.shape[1])
-        out = sets @ params.probs.T
-        out[self._blank(sets)] = 1.0
+        if self.codes is None:
+            return np.vstack([params.probs.T, np.ones((1, len(params.probs)))])
+        out = np.asarray(self.codes, dtype=np.float64) @ params.probs.T
+        out[self._blank(params.probs.shape[1])] = 1.0
         return out
 
     def log_likelihood(self, params: CategoricalParams, x: AnyArray) -> Array:
@@ -145,7 +151,7 @@ class Categorical(Fieldwise):
 
     def accumulate(self, params: CategoricalParams, x: AnyArray, resp: Array) -> CategoricalStats:
         """Return expected symbol counts."""
-        counts = np.zeros((len(self._sets(params.probs.shape[1])), resp.shape[1]))
+        counts = np.zeros((self._n_codes(params.probs.shape[1]), resp.shape[1]))
         self._within(x, len(counts))
         add_by_code(x, resp, counts)
         return self.accumulate_counts(params, counts)
@@ -156,10 +162,12 @@ class Categorical(Fieldwise):
 
     def accumulate_counts(self, params: CategoricalParams, counts: Array) -> CategoricalStats:
         """Return the symbol counts of expected counts per data code, shape (C, K); missing ones give nothing."""
-        sets, table = self._sets(params.probs.shape[1]), self.table(params)
+        if self.codes is None:
+            return CategoricalStats(np.ascontiguousarray(np.where(params.probs > 0, counts[:-1].T, 0.0)))
+        table = self.table(params)
         rate = np.where(table > 0, counts, 0.0) / np.where(table > 0, table, 1.0)
-        rate[self._blank(sets)] = 0.0
-        return CategoricalStats((rate.T @ sets) * params.probs)
+        rate[self._blank(params.probs.shape[1])] = 0.0
+        return CategoricalStats((rate.T @ np.asarray(self.codes, dtype=np.float64)) * params.probs)
 
     def maximise(self, stats: CategoricalStats, params: CategoricalParams) -> CategoricalParams:
         """Return the mode of the probabilities."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from seqem.chain.params import ChainParams, ChainStats, stationary_distribution
 from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
 from seqem.distributions._transforms import SIMPLEX
 from seqem.errors import DegenerateWarning, ParameterError
+from seqem.hmm.constrained import group_uses, stationary_step, tied_rows
 from seqem.shapes import AnyArray, Array, Mask
 
 FIELDS = ("start", "trans", "end")
@@ -72,19 +72,19 @@ class TransitionStep:
             )
         prior = self._row_prior(old)
         if self.tied is not None:
-            new = _tied_rows(counts + (prior - 1.0), rows, kept, self._groups(old))
+            new = tied_rows(counts + (prior - 1.0), rows, kept, self._groups(old))
         else:
             new = dirichlet_map(counts, prior, rows, kept)
         chain = self._split(new, old)
         if self.stationary:
-            return _stationary_step(stats, counts + (prior - 1.0), old, chain, kept)
+            return stationary_step(stats.start, counts + (prior - 1.0), old, kept)
         return chain._replace(start=self._start(stats, old))
 
     def allowed(self, chain: ChainParams) -> ChainParams:
         """Return the chain nearest to the given one that meets the constraints, for a fit to begin with."""
         if self.tied is not None and not chain.varies:
             rows = self._rows(chain)
-            chain = self._split(_tied_rows(rows, rows, self._kept_rows(chain), self._groups(chain)), chain)
+            chain = self._split(tied_rows(rows, rows, self._kept_rows(chain), self._groups(chain)), chain)
         return chain._replace(start=stationary_distribution(chain.trans)) if self.stationary else chain
 
     def log_prior(self, chain: ChainParams) -> float:
@@ -131,7 +131,7 @@ class TransitionStep:
             return n + SIMPLEX.size(self._rows(chain), self._kept_rows(chain))
         rows, kept, groups = self._rows(chain), self._kept_rows(chain), self._groups(chain)
         free = ~kept & (rows > 0)
-        used = _used(free, np.unique(groups[free], return_inverse=True)[1])
+        used = group_uses(free, np.unique(groups[free], return_inverse=True)[1])
         return n + used.shape[1] - int(np.linalg.matrix_rank(used))
 
     def _refuse_ties(self) -> None:
@@ -178,85 +178,3 @@ class TransitionStep:
         inner = groups[:, : chain.n_states]
         inner[tied > 0] = tied[tied > 0]
         return groups
-
-
-def _used(free: Mask, index: AnyArray) -> Array:
-    """Return how often each row (K) takes from each group (G), shape (K, G): the coefficients of the row sums."""
-    used = np.zeros((len(free), index.max(initial=-1) + 1))
-    np.add.at(used, (np.nonzero(free)[0], index), 1.0)
-    return used
-
-
-def _tied_rows(counts: Array, old: Array, kept: Mask, groups: AnyArray) -> Array:
-    """Return the rows that maximise sum counts * log rows where entries of a group are equal.
-
-    With multipliers u of the row sums the maximiser is x_g = C_g / sum_i u_i m_ig (C_g the counts of group g, m_ig its
-    entries in row i), so the dual in u is smooth and convex with one variable a row.
-    """
-    free = ~kept & (old > 0)
-    share = np.where(free, old, 0.0).sum(1)
-    _, index = np.unique(groups[free], return_inverse=True)
-    total = np.bincount(index, np.maximum(counts[free], 0.0))
-    used = _used(free, index)
-    active = (total > 0) & (used.sum(0) > 0)
-    rows = (used[:, active] > 0).any(1)
-    if not rows.any():
-        return old
-
-    def dual(log_u: Array) -> tuple[float, Array]:
-        u = np.exp(log_u)
-        slope = u @ used[np.ix_(rows, active)]
-        gradient = share[rows] - used[np.ix_(rows, active)] @ (total[active] / slope)
-        return float(share[rows] @ u - total[active] @ np.log(slope)), gradient * u
-
-    first = np.log((used[:, active] @ total[active])[rows] / share[rows])
-    found = minimize(dual, first, jac=True, method="BFGS", options={"gtol": 1e-12 * max(total.sum(), 1.0)})
-    values = np.zeros(len(total))
-    values[active] = total[active] / (np.exp(found.x) @ used[np.ix_(rows, active)])
-    new = old.copy()
-    new[free] = values[index]
-    moved = np.where(free, new, 0.0).sum(1)
-    new[~rows] = old[~rows]
-    # The multipliers are found to rounding; the last digits of the row sums are put right here.
-    scale = np.where(rows & (moved > 0), share / np.where(moved > 0, moved, 1.0), 1.0)
-    return np.where(free, new * scale[:, None], new)
-
-
-def _stationary_step(stats: ChainStats, counts: Array, old: ChainParams, plain: ChainParams, kept: Mask) -> ChainParams:
-    """Return the chain that maximises counts * log trans + start counts * log stationary(trans).
-
-    The derivative of the stationary distribution is d_k Z_lj by trans[k, l], with Z the fundamental matrix (Schweitzer 1968).
-    """
-    K = old.n_states
-    free = ~kept & (old.trans > 0)
-
-    def negative(vector: Array) -> tuple[float, Array]:
-        trans = SIMPLEX.unpack(vector, old.trans, kept)
-        delta = stationary_distribution(trans)
-        if not (delta[stats.start > 0] > 0).all():
-            return np.inf, np.zeros_like(vector)
-        # Where a chain falls apart its stationary distribution is that of least norm, and the inverse a pseudo-inverse.
-        fundamental = np.linalg.pinv(np.eye(K) - trans + np.outer(np.ones(K), delta))
-        share = np.where(stats.start > 0, stats.start / np.where(delta > 0, delta, 1.0), 0.0)
-        slope = np.divide(counts, trans, out=np.zeros_like(trans), where=trans > 0)
-        slope = slope + np.outer(delta, fundamental @ share)
-        seen, begun = counts > 0, stats.start > 0
-        value = (counts[seen] * np.log(trans[seen])).sum() + (stats.start[begun] * np.log(delta[begun])).sum()
-        gradient = []
-        for p, g, f in zip(trans, slope, free, strict=True):
-            inside = p[f] * (g[f] - (p[f] @ g[f]) / max(p[f].sum(), 1e-300))
-            gradient.append(inside[:-1])
-        return -float(value), -np.concatenate(gradient)
-
-    # Zeros of the plain maximiser are at infinity in these coordinates: begin from the inside.
-    inside = np.where(free, np.maximum(plain.trans, 1e-12), plain.trans)
-    starts = [SIMPLEX.pack(inside, kept), SIMPLEX.pack(old.trans, kept)]
-    if len(starts[1]) == 0:
-        return old._replace(start=stationary_distribution(old.trans))
-    best = min(
-        (minimize(negative, s, jac=True, method="BFGS", options={"gtol": 1e-9}) for s in starts), key=lambda r: r.fun
-    )
-    if not best.fun <= negative(starts[1])[0]:
-        return old
-    trans = SIMPLEX.unpack(best.x, old.trans, kept)
-    return old._replace(start=stationary_distribution(trans), trans=trans)

@@ -13,6 +13,7 @@ from functools import partial, reduce
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
 WIDEST = 64  # states up to which one row is one vector
@@ -26,7 +27,9 @@ def _vector(dim):
 
 
 def _address(context, builder, array_type, array, row, width):
-    """Return the address of element ``row * width`` of a contiguous array."""
+    """Return the address of element ``row * width`` of a contiguous array; other layouts are an error, not a wrong answer."""
+    if array_type.layout != "C":
+        raise TypingError(f"a row operation wants C order, not {array_type}")
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [builder.mul(row, ir.Constant(row.type, width))])
 

@@ -103,6 +103,7 @@ def test_every_cut_is_noticed(path):
         (save({}, {"seqem.format": "1", "kind": "k"}), "header of the model archive is damaged"),
         (save({}, {"seqem.format": "1", "kind": "k", "config": "{"}), "header of the model archive is damaged"),
     ],
+    ids=["gif", "no metadata", "newer", "no config", "bad config"],
 )
 def test_foreign_files(path, data, message):
     path.write_bytes(data)
