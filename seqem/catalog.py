@@ -45,12 +45,12 @@ DISTRIBUTIONS: dict[str, Entry] = {
 }
 
 ESTIMATORS: dict[str, Entry] = {
-    "hmm": Entry("seqem.hmm.estimators:HMM", "hidden Markov model with any distribution"),
-    "categorical-hmm": Entry("seqem.hmm.estimators:CategoricalHMM", "hidden Markov model of symbols"),
-    "gaussian-hmm": Entry("seqem.hmm.estimators:GaussianHMM", "hidden Markov model of Gaussian rows"),
-    "gmm-hmm": Entry("seqem.hmm.estimators:GMMHMM", "hidden Markov model of Gaussian mixtures"),
-    "multinomial-hmm": Entry("seqem.hmm.estimators:MultinomialHMM", "hidden Markov model of symbol counts"),
-    "poisson-hmm": Entry("seqem.hmm.estimators:PoissonHMM", "hidden Markov model of counts"),
+    "hmm": Entry("seqem.hmm.generic:HMM", "hidden Markov model with any distribution"),
+    "categorical-hmm": Entry("seqem.hmm.symbols:CategoricalHMM", "hidden Markov model of symbols"),
+    "gaussian-hmm": Entry("seqem.hmm.gaussian:GaussianHMM", "hidden Markov model of Gaussian rows"),
+    "gmm-hmm": Entry("seqem.hmm.gmm:GMMHMM", "hidden Markov model of Gaussian mixtures"),
+    "multinomial-hmm": Entry("seqem.hmm.symbols:MultinomialHMM", "hidden Markov model of symbol counts"),
+    "poisson-hmm": Entry("seqem.hmm.poisson:PoissonHMM", "hidden Markov model of counts"),
     "semi-markov-hmm": Entry("seqem.hmm.semi_markov:SemiMarkovHMM", "hidden Markov model with explicit durations"),
     "variational-categorical-hmm": Entry(
         "seqem.hmm.variational:VariationalCategoricalHMM", "hidden Markov model of symbols, by variational Bayes"

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from seqem.shapes import Array
+
 Tree = TypeVar("Tree")
 
 
@@ -56,6 +58,17 @@ def tree_leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         return
     for name, child in children:
         yield from tree_leaves(child, f"{path}.{name}" if path else str(name))
+
+
+def tree_vector(tree: Any) -> Array:
+    """Return all leaves as one vector.
+
+    Examples
+    --------
+    >>> tree_vector({"a": 1.0, "b": ([2.0, 3.0], None)}).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return np.concatenate([np.ravel(np.asarray(leaf, dtype=np.float64)) for _, leaf in tree_leaves(tree)])
 
 
 def tree_add(a: Tree, b: Tree) -> Tree:

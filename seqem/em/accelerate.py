@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from seqem.core.tree import tree_vector
 from seqem.em.point import EMMap, Point
 from seqem.shapes import Array
 
@@ -14,8 +15,9 @@ def squarem(em: EMMap, point: Point) -> Point:
     """Return the point after one squared extrapolation, three evaluations of the EM map on.
 
     Two EM steps give the direction and the step length (scheme S1 of Varadhan and Roland), one more
-    settles the extrapolated point. S1 is the shortest of their three lengths; in unconstrained
-    coordinates the longer S3 is refused so often that it needs twice the evaluations. The
+    settles the extrapolated point. The length is the shorter of two that go beyond the second step, one measured in
+    the parameters themselves and one in ``pack(params)``: a probability on its way to zero never slows down in the
+    logarithm and would hide that all others have, while a large parameter drowns small ones in the former. The
     extrapolation is made on ``pack(params)`` and kept only if its objective is finite and not below that
     of the plain EM step from ``point``; otherwise the second EM step is taken, and the point says
     "em-fallback". Nothing is kept from one call to the next.
@@ -61,7 +63,10 @@ def squarem(em: EMMap, point: Point) -> Point:
         return first
     second = em.maximise(first)
     pack = em.model.pack
-    vector = _extrapolated(pack(point.params), pack(first.params), pack(second))
+    packed = pack(point.params), pack(first.params), pack(second)
+    natural = tree_vector(point.params), tree_vector(first.params), tree_vector(second)
+    length = min((n for n in (_length(*natural), _length(*packed)) if n > 1.0), default=0.0)
+    vector = _extrapolated(*packed, length)
     if vector is None:
         return em.evaluate(second, "em")
     ahead = _evaluated(em, vector, first)
@@ -70,23 +75,29 @@ def squarem(em: EMMap, point: Point) -> Point:
     return em.step(ahead, "squarem")
 
 
-def _extrapolated(start: Array, first: Array, second: Array) -> Array | None:
+def _length(start: Array, first: Array, second: Array) -> float:
+    """Return the step length S1 of three points on the way, 0 where it cannot be told."""
+    if not start.shape == first.shape == second.shape:
+        return 0.0
+    known = np.isfinite(start) & np.isfinite(first) & np.isfinite(second)
+    step = first[known] - start[known]
+    bend = second[known] - first[known] - step
+    bending = float(bend @ bend)
+    return 0.0 if bending == 0.0 else -float(step @ bend) / bending
+
+
+def _extrapolated(start: Array, first: Array, second: Array, length: float) -> Array | None:
     """Return the squared extrapolation, or None where it would not go beyond ``second``.
 
     Coordinates that are not finite, such as the logarithm of a probability of zero, are taken from
     ``second``. Where a parameter has just reached the edge of its range, there are fewer coordinates than before.
     """
-    if not start.shape == first.shape == second.shape:
+    if length <= 1.0 or not start.shape == first.shape == second.shape:
         return None
     free = np.isfinite(start) & np.isfinite(first) & np.isfinite(second)
     step = first[free] - start[free]
-    bend = second[free] - first[free] - step
-    against, bending = -float(step @ bend), float(bend @ bend)
-    if against <= bending or bending == 0.0:
-        return None
-    length = against / bending
     vector = second.copy()
-    vector[free] = start[free] + 2 * length * step + length**2 * bend
+    vector[free] = start[free] + 2 * length * step + length**2 * (second[free] - first[free] - step)
     return vector
 
 

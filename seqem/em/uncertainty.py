@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqem.core.tree import tree_leaves, tree_map
+from seqem.core.tree import tree_map, tree_vector
 from seqem.em.point import EMMap, Point
 from seqem.em.protocol import EMModel
 from seqem.errors import SeqemWarning
@@ -121,7 +121,7 @@ def standard_errors(
     """
     information = observed_information(model, params, shards, executor=executor, step=step, include_prior=include_prior)
     vector = model.pack(params)
-    jacobian = _derivative(lambda at: _flat(model.unpack(at, params)), vector, step)
+    jacobian = _derivative(lambda at: tree_vector(model.unpack(at, params)), vector, step)
     return _unflat(np.sqrt(_variances(information, jacobian)), params)
 
 
@@ -155,10 +155,6 @@ def _score(model: EMModel, point: Point, vector: Array, step: float, include_pri
         return np.array([value + model.log_prior(params) if include_prior else value])
 
     return _derivative(climbed, vector, step)[0]
-
-
-def _flat(params: Any) -> Array:
-    return np.concatenate([np.ravel(np.asarray(leaf, dtype=np.float64)) for _, leaf in tree_leaves(params)])
 
 
 def _unflat(values: Array, like: Any) -> Any:

@@ -10,32 +10,27 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqem.chain import inference
-from seqem.chain.blocks import expected_counts, forward_walk
-from seqem.chain.engine import safe_log
-from seqem.chain.params import check_chain, stationary_distribution
+from seqem.chain.params import check_chain
 from seqem.chain.topology import start_mask, transition_mask
-from seqem.chain.viterbi import best_paths
 from seqem.core.batch import SequenceBatch
-from seqem.core.rng import RandomState, generator
+from seqem.core.rng import generator
 from seqem.distributions.protocol import Distribution
 from seqem.em.accelerate import squarem
 from seqem.em.callbacks import Callback, ProgressBar
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
-from seqem.em.estimator import EMEstimator
 from seqem.em.restarts import best_of
 from seqem.em.stop import StopRule
-from seqem.errors import DataError, NumericalError, ParameterError, SeqemWarning
+from seqem.errors import DataError, ParameterError, SeqemWarning
 from seqem.hmm.data import checked_batch, shard_rows
+from seqem.hmm.inference import Inference
 from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.monitor import ConvergenceMonitor
+from seqem.hmm.starts import persistent_rows, random_rows
 from seqem.hmm.transitions import TransitionStep
-from seqem.shapes import AnyArray, Array, Path
 
 METHODS = {"em": None, "squarem": squarem}
 SPACES = {"scaling": "scaled", "log": "log"}
-_STAY = 0.95
 
 
 class Learned:
@@ -53,7 +48,7 @@ class Learned:
         vars(estimator).setdefault("_given", {})[self.name] = value
 
 
-class BaseHMM(EMEstimator):
+class BaseHMM(Inference):
     """Fit, score and decode a hidden Markov model; subclasses say which emission.
 
     A subclass answers ``_distribution`` (the emission its hyper-parameters describe), ``_emission_of`` (its parameters
@@ -95,8 +90,6 @@ class BaseHMM(EMEstimator):
         """Return learned attributes from emission parameters."""
         raise NotImplementedError
 
-    # -- parameters ------------------------------------------------------------------------------
-
     def _all_attributes(self) -> dict[str, Any]:
         """Return the learned attributes of the last fit, overridden by those set by hand."""
         known: dict[str, Any] = {}
@@ -129,8 +122,6 @@ class BaseHMM(EMEstimator):
             return self.result_.params
         chain = check_chain(known["startprob_"], known["transmat_"], known.get("endprob_"))
         return HMMParams(*chain, self._emission_of(known))
-
-    # -- fitting ---------------------------------------------------------------------------------
 
     def _fixed_fields(self, fields: dict[str, str]) -> dict[str, Any]:
         """Return which entries of the emission's fields ``params`` and ``fixed`` keep; ``fields`` names them."""
@@ -211,8 +202,8 @@ class BaseHMM(EMEstimator):
         K = int(self.n_components)
         given = {name: v for name, v in vars(self).get("_given", {}).items() if not self._needs_start(name)}
         mask, first = transition_mask(self.topology, K), start_mask(self.topology, K)
-        chain = {"startprob_": _random_rows(first[None], rng)[0], "endprob_": None}
-        chain["transmat_"] = _persistent_rows(mask, rng)
+        chain = {"startprob_": random_rows(first[None], rng)[0], "endprob_": None}
+        chain["transmat_"] = persistent_rows(mask, rng)
         if self.ends:
             share = len(batch) / max(batch.n_rows, 1)
             chain["transmat_"], chain["endprob_"] = chain["transmat_"] * (1 - share), np.full(K, share)
@@ -318,178 +309,6 @@ class BaseHMM(EMEstimator):
         best, self.starts_ = best_of(lambda child: run(self._start(batch, child)), self.n_init, rng)
         return best
 
-    # -- inference -------------------------------------------------------------------------------
-
-    def score(self, X: Any, lengths: Any = None, **known: Any) -> float:
-        """Return the log-likelihood of the observations; -inf where they are impossible.
-
-        Parameters
-        ----------
-        X, lengths : as in fit
-        **known
-            ``labels`` or ``state_prior``, as in fit.
-        """
-        return float(self.score_sequences(X, lengths, **known).sum())
-
-    def score_sequences(self, X: Any, lengths: Any = None, **known: Any) -> Array:
-        """Return the log-likelihood of each sequence, shape (S,)."""
-        params, batch = self._observed(X, lengths, **known)
-        return forward_walk(params.chain, self._model().frames(params, batch), batch.offsets, space=self._space)
-
-    def score_rows(self, X: Any, lengths: Any = None) -> Array:
-        """Return log p(row | state), shape (N, K): what the emission says before the chain has a word."""
-        params, batch = self._observed(X, lengths)
-        return self._model().frames(params, batch)(0, batch.n_rows)
-
-    def score_samples(self, X: Any, lengths: Any = None, **known: Any) -> tuple[float, Array]:
-        """Return the log-likelihood and the posterior of each state at each row, shape (N, K).
-
-        Raises
-        ------
-        NumericalError
-            Where a sequence is impossible.
-        """
-        params, batch = self._observed(X, lengths, **known)
-        posterior = np.zeros((batch.n_rows, len(params.start)))
-
-        def sink(lo: int, hi: int, rows: Array) -> None:
-            posterior[lo:hi] = rows
-
-        source = self._model().frames(params, batch)
-        result = expected_counts(params.chain, source, batch.offsets, sink, space=self._space)
-        _refuse_impossible(result.log_likelihood, batch)
-        return float(result.log_likelihood.sum()), posterior
-
-    def predict_proba(self, X: Any, lengths: Any = None, **known: Any) -> Array:
-        """Return the posterior of each state at each row, shape (N, K)."""
-        return self.score_samples(X, lengths, **known)[1]
-
-    def filter_proba(self, X: Any, lengths: Any = None, **known: Any) -> Array:
-        """Return p(state of a row | rows up to it), shape (N, K)."""
-        params, batch = self._observed(X, lengths, **known)
-        out = np.zeros((batch.n_rows, len(params.start)))
-        source = self._model().frames(params, batch)
-        _refuse_impossible(forward_walk(params.chain, source, batch.offsets, space=self._space, filtered=out), batch)
-        return out
-
-    def decode(self, X: Any, lengths: Any = None, algorithm: str | None = None, **known: Any) -> tuple[float, Path]:
-        """Return the log probability of the best paths and the state of each row, shape (N,).
-
-        Parameters
-        ----------
-        X, lengths : as in fit
-        algorithm : {"viterbi", "map"}, optional
-            Best path, or best state of each row; then the first result is the sum of their posteriors.
-        """
-        algorithm = algorithm or self.algorithm
-        if algorithm == "map":
-            posterior = self.predict_proba(X, lengths, **known)
-            best = posterior.max(1, initial=0.0)
-            return float(best.sum()), posterior.argmax(1).astype(np.int32)
-        if algorithm != "viterbi":
-            raise ParameterError("unknown algorithm", got=repr(algorithm), expected='"viterbi" or "map"')
-        params, batch = self._observed(X, lengths, **known)
-        model = self._model()
-        distribution: Any = model.distribution
-        plain = batch.labels is None and batch.state_prior is None and hasattr(distribution, "table")
-        table = safe_log(distribution.table(params.emission)) if plain else None
-        source = model.frames(params, batch)
-
-        def frames(lo: int, hi: int) -> tuple[Array, AnyArray | None]:
-            return (source(lo, hi), None) if table is None else (table, batch.values[lo:hi])
-
-        paths, scores = best_paths(params.chain, frames, batch.offsets)
-        _refuse_impossible(scores, batch)
-        return float(scores.sum()), paths
-
-    def predict(self, X: Any, lengths: Any = None, **known: Any) -> Path:
-        """Return the state of each row, shape (N,), by ``algorithm``."""
-        return self.decode(X, lengths, **known)[1]
-
-    def decode_k_best(self, X: Any, n_best: int) -> list[inference.Decoding]:
-        """Return up to ``n_best`` different paths of one sequence by falling probability."""
-        params, batch = self._observed(X)
-        return inference.decode_k_best(params.chain, self._model().frames(params, batch)(0, batch.n_rows), n_best)
-
-    def sample_paths(self, X: Any, n_paths: int, random_state: RandomState = None) -> Path:
-        """Return paths of one sequence drawn from their posterior, shape (n_paths, T)."""
-        params, batch = self._observed(X)
-        frames = self._model().frames(params, batch)(0, batch.n_rows)
-        return inference.sample_posterior(params.chain, frames, n_paths, self._rng(random_state), space=self._space)
-
-    def sample(
-        self, n_samples: int = 1, random_state: RandomState = None, currstate: int | None = None
-    ) -> tuple[AnyArray, Path]:
-        """Return observations and states drawn from the model: ((T, n_features), (T,)).
-
-        Parameters
-        ----------
-        n_samples : int
-            Rows; fewer come where the model ends by itself.
-        random_state : int or Generator, optional
-            By default the estimator's.
-        currstate : int, optional
-            State of the first row.
-        """
-        params, rng = self.params_, self._rng(random_state)
-        chain = params.chain
-        if currstate is not None:
-            chain = chain._replace(start=np.eye(chain.n_states)[currstate])
-        states = inference.sample_prior(chain, n_samples, rng)
-        values = self._distribution().sample(params.emission, states, rng)
-        return values.reshape(len(states), -1), states
-
-    def get_stationary_distribution(self) -> Array:
-        """Return the stationary distribution of the transitions, shape (K,)."""
-        return stationary_distribution(self.params_.trans)
-
-    # -- model choice ----------------------------------------------------------------------------
-
-    @property
-    def n_parameters_(self) -> int:
-        """Number of free parameters of the fitted model."""
-        fitted = "result_" in vars(self) and "_given" not in vars(self) and "_n_free" in vars(self)
-        return self._n_free if fitted else self._model().n_free(self.params_)
-
-    def aic(self, X: Any, lengths: Any = None) -> float:
-        """Return Akaike's criterion, -2 log L + 2 p."""
-        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
-
-    def bic(self, X: Any, lengths: Any = None) -> float:
-        """Return Schwarz's criterion, -2 log L + p log N."""
-        return -2 * self.score(X, lengths) + self.n_parameters_ * np.log(self._batch(X, lengths).n_rows)
-
-    def icl(self, X: Any, lengths: Any = None) -> float:
-        """Return the integrated completed likelihood, -2 log p(X, best path) + p log N (Celeux & Durand 2008)."""
-        return -2 * self.decode(X, lengths, "viterbi")[0] + self.n_parameters_ * np.log(self._batch(X, lengths).n_rows)
-
-    def _rng(self, random_state: RandomState) -> np.random.Generator:
-        return generator(self.random_state if random_state is None else random_state)
-
-
-def _random_rows(mask: AnyArray, rng: np.random.Generator) -> Array:
-    """Return random probability rows with support ``mask``, none of them close to a corner."""
-    rows = np.where(mask, 0.5 + rng.random(mask.shape), 0.0)
-    return rows / rows.sum(1, keepdims=True)
-
-
-def _persistent_rows(mask: AnyArray, rng: np.random.Generator) -> Array:
-    """Return random transitions that mostly stay: from restless starts EM finds restless optima."""
-    rows = _random_rows(mask, rng)
-    stays = _STAY * np.diagonal(mask)[:, None]
-    return stays * np.eye(len(mask)) + (1 - stays) * rows
-
 
 def _width(batch: SequenceBatch) -> int:
     return 1 if batch.values.ndim == 1 else batch.values.shape[1]
-
-
-def _refuse_impossible(log_likelihood: Array, batch: SequenceBatch) -> None:
-    impossible = np.flatnonzero(log_likelihood == -np.inf)
-    if len(impossible):
-        s = int(impossible[0])
-        name = s if batch.names is None else repr(batch.names[s])
-        raise NumericalError(
-            f"sequence {name} has probability zero under the model",
-            hint="score() gives -inf for it; check zeros in startprob_, transmat_ and the emission",
-        )

@@ -106,7 +106,7 @@ def select(
     Examples
     --------
     >>> import numpy as np
-    >>> from seqem.hmm.estimators import PoissonHMM
+    >>> from seqem.hmm.poisson import PoissonHMM
     >>> x = np.random.default_rng(0).poisson(np.repeat([2, 30, 2], 50))
     >>> found = select(PoissonHMM(random_state=0), x, n_components=range(1, 4))
     >>> found.best.n_components, [row.n_parameters for row in found.table]

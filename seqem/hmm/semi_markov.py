@@ -14,10 +14,12 @@ from seqem.core.batch import SequenceBatch
 from seqem.core.rng import RandomState
 from seqem.distributions.protocol import Distribution
 from seqem.errors import ParameterError
-from seqem.hmm.base import BaseHMM, Learned, _random_rows, _refuse_impossible
+from seqem.hmm.base import BaseHMM, Learned
 from seqem.hmm.durations import FAMILIES, Duration, FreeDuration
-from seqem.hmm.estimators import frozen
+from seqem.hmm.generic import frozen
+from seqem.hmm.inference import refuse_impossible
 from seqem.hmm.semi_markov_model import SemiMarkovModel, SemiMarkovParams
+from seqem.hmm.starts import random_rows
 from seqem.hmm.transitions import TransitionStep
 from seqem.shapes import AnyArray, Array, Mask, Path
 
@@ -153,11 +155,11 @@ class SemiMarkovHMM(BaseHMM):
         K = int(self.n_components)
         mask, model, given = self._mask(), self._model(), vars(self).get("_given", {})
         known = {
-            "startprob_": _random_rows(start_mask(self.topology, K)[None], rng)[0],
+            "startprob_": random_rows(start_mask(self.topology, K)[None], rng)[0],
             "transmat_": np.zeros((K, K)),
             "duration_params_": model.durations.initial(K),
         }
-        known["transmat_"][mask.any(1)] = _random_rows(mask[mask.any(1)], rng)
+        known["transmat_"][mask.any(1)] = random_rows(mask[mask.any(1)], rng)
         known.update({name: value for name, value in given.items() if not self._needs_start(name)})
         if "emission_" not in known:
             known |= self._initial_emission(batch, rng)
@@ -182,7 +184,7 @@ class SemiMarkovHMM(BaseHMM):
     def score_samples(self, X: Any, lengths: Any = None, **known: Any) -> tuple[float, Array]:
         """Return the log-likelihood and the posterior of each state at each row, shape (N, K)."""
         batch, result = self._posterior(X, lengths, known)
-        _refuse_impossible(result.log_likelihood, batch)
+        refuse_impossible(result.log_likelihood, batch)
         return float(result.log_likelihood.sum()), result.smoothed
 
     def decode(self, X: Any, lengths: Any = None, algorithm: str | None = None, **known: Any) -> tuple[float, Path]:
@@ -201,7 +203,7 @@ class SemiMarkovHMM(BaseHMM):
         scores, paths = np.zeros(len(batch)), np.empty(batch.n_rows, dtype=np.int32)
         for s, (lo, hi) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
             paths[lo:hi], scores[s] = semi_markov.decode(segments, source(lo, hi))
-        _refuse_impossible(scores, batch)
+        refuse_impossible(scores, batch)
         return float(scores.sum()), paths
 
     def sample(

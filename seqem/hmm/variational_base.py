@@ -14,10 +14,11 @@ from seqem.em.callbacks import Event
 from seqem.em.history import History
 from seqem.em.protocol import EStep
 from seqem.errors import ParameterError
-from seqem.hmm.base import BaseHMM, Learned, _random_rows
+from seqem.hmm.base import BaseHMM, Learned
 from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.monitor import ConvergenceMonitor
 from seqem.hmm.posteriors import DirichletStep, expected_probabilities, positive
+from seqem.hmm.starts import random_rows
 from seqem.hmm.transitions import TransitionStep
 from seqem.shapes import Array
 
@@ -142,8 +143,8 @@ class VariationalHMM(BaseHMM):
     def _start(self, batch: SequenceBatch, rng: np.random.Generator) -> HMMParams:
         K, share = self.n_components, batch.n_rows / self.n_components
         known = {
-            "startprob_posterior_": self.startprob_prior_ + len(batch) * _random_rows(np.ones((1, K)), rng)[0],
-            "transmat_posterior_": self.transmat_prior_ + share * _random_rows(np.ones((K, K)), rng),
+            "startprob_posterior_": self.startprob_prior_ + len(batch) * random_rows(np.ones((1, K)), rng)[0],
+            "transmat_posterior_": self.transmat_prior_ + share * random_rows(np.ones((K, K)), rng),
             **self._initial_posterior(batch, rng),
         }
         given = vars(self).get("_given", {})

@@ -49,7 +49,7 @@ def save(path: FilePath, estimator: Any) -> None:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from seqem.hmm.estimators import PoissonHMM
+    >>> from seqem.hmm.poisson import PoissonHMM
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> model = PoissonHMM(2, random_state=0).fit([[1], [2], [30], [40]])
     >>> save(path, model)

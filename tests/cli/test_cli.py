@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pytest
 
+from seqem import CategoricalHMM
 from seqem.catalog import VERBS
 from seqem.cli import fit as fit_verb
 from seqem.cli.app import main
 from seqem.core.tree import tree_equal
 from seqem.em.checkpoint import Checkpoint
 from seqem.errors import DataError
-from seqem.hmm.estimators import CategoricalHMM
 from seqem.io.models import load, save
 
 HEAVY = ("numba", "sklearn", "matplotlib", "pandas", "numpy", "scipy", "Bio", "rich")

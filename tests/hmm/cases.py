@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqem.hmm.estimators import GMMHMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
+from seqem import GMMHMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 
 COVARIANCES = ("spherical", "diag", "full", "tied")
 LENGTHS = [40, 1, 25, 34]

@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+import seqem
 from seqem.errors import NotFittedError
-from seqem.hmm import estimators
 from seqem.hmm.monitor import ConvergenceMonitor
 from tests.hmm.cases import COVARIANCES, LENGTHS, PROBLEMS, problem, with_parameters
 
@@ -101,7 +101,7 @@ def test_a_fit_of_counts_with_a_prior_agrees_for_one_state():
     options = {"init_params": "", "lambdas_prior": 2.0, "lambdas_weight": 0.5, "n_iter": 2, "tol": -np.inf}
     known = {"startprob_": np.ones(1), "transmat_": np.ones((1, 1)), "lambdas_": np.ones((1, 2))}
     ours, theirs = (
-        with_parameters(m(1, **options), known).fit(x) for m in (estimators.PoissonHMM, hmmlearn.hmm.PoissonHMM)
+        with_parameters(m(1, **options), known).fit(x) for m in (seqem.PoissonHMM, hmmlearn.hmm.PoissonHMM)
     )
     assert_allclose(ours.lambdas_, theirs.lambdas_, rtol=1e-12)
     assert_allclose(ours.lambdas_[0], (2.0 + x.sum(0)) / (0.5 + len(x)))
@@ -181,7 +181,7 @@ def test_criteria_of_mixtures_count_the_weights_of_every_state(covariance_type):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_constructors_take_the_arguments_of_hmmlearn_in_their_order(name):
-    ours = inspect.signature(getattr(estimators, name)).parameters
+    ours = inspect.signature(getattr(seqem, name)).parameters
     theirs = inspect.signature(getattr(hmmlearn.hmm, name)).parameters
     places = [n for n, p in theirs.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert list(ours)[: len(places)] == places
@@ -195,7 +195,7 @@ def test_constructors_take_the_arguments_of_hmmlearn_in_their_order(name):
     "method", ["fit", "score", "score_samples", "predict", "predict_proba", "decode", "sample", "aic", "bic"]
 )
 def test_methods_take_the_arguments_of_hmmlearn(name, method):
-    ours = list(inspect.signature(getattr(getattr(estimators, name), method)).parameters)
+    ours = list(inspect.signature(getattr(getattr(seqem, name), method)).parameters)
     theirs = list(inspect.signature(getattr(getattr(hmmlearn.hmm, name), method)).parameters)
     assert ours[: len(theirs)] == theirs
 
@@ -251,7 +251,7 @@ def test_attributes_set_after_a_fit_are_used_and_a_refit_goes_on_from_there():
 
 
 def test_an_unfitted_estimator_has_no_attributes_and_says_so():
-    model = estimators.PoissonHMM(2)
+    model = seqem.PoissonHMM(2)
     assert not hasattr(model, "lambdas_")
     assert not hasattr(model, "startprob_")
     for question in (lambda: model.score([[1]]), lambda: model.log_likelihood_, lambda: model.sample(2)):

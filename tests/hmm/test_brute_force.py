@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from seqem import GaussianHMM, PoissonHMM
 from seqem.core.batch import SequenceBatch
 from seqem.core.tree import tree_leaves
 from seqem.distributions.categorical import Categorical, CategoricalParams
 from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.hmm import coded
-from seqem.hmm.estimators import GaussianHMM, PoissonHMM
 from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.transitions import TransitionStep
 from tests import reference

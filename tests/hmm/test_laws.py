@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from seqem import HMM, CategoricalHMM, GaussianHMM, PoissonHMM
 from seqem.chain import inference
 from seqem.chain.blocks import chunk_rows
 from seqem.chain.params import ChainParams, ChainStats
@@ -25,7 +26,6 @@ from seqem.distributions.vonmises import VonMises
 from seqem.em.driver import fit
 from seqem.em.stop import StopRule
 from seqem.errors import DegenerateWarning, ParameterError
-from seqem.hmm.estimators import HMM, CategoricalHMM, GaussianHMM, PoissonHMM
 from seqem.hmm.model import HMMParams
 from seqem.hmm.transitions import TransitionStep
 from tests.hmm.cases import LENGTHS, PROBLEMS, problem

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
 
+from seqem import CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from seqem.chain.params import ChainParams, ChainStats, check_chain
 from seqem.errors import SeqemError, SeqemWarning
-from seqem.hmm.estimators import CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from seqem.hmm.transitions import TransitionStep
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -5,12 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import poisson
 
+from seqem import HMM, CategoricalHMM, PoissonHMM
 from seqem.chain import inference
 from seqem.chain.params import ChainParams
 from seqem.distributions.exponential import Exponential, ExponentialParams
 from seqem.distributions.mixture import MixtureOf
 from seqem.distributions.poisson import Poisson
-from seqem.hmm.estimators import HMM, CategoricalHMM, PoissonHMM
 
 
 def with_parameters(model, **known):

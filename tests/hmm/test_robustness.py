@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from seqem import GMMHMM, HMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from seqem.core.batch import SequenceBatch
 from seqem.distributions.exponential import Exponential
 from seqem.errors import DataError, DegenerateWarning, NumericalError, ParameterError, SeqemError
-from seqem.hmm.estimators import GMMHMM, HMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from tests.hmm.cases import LENGTHS, problem, with_parameters
 
 

@@ -4,9 +4,9 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+from seqem import GaussianHMM, PoissonHMM
 from seqem.core.tree import tree_equal
 from seqem.errors import NumericalError, ParameterError
-from seqem.hmm.estimators import GaussianHMM, PoissonHMM
 from seqem.hmm.selection import CRITERIA, select
 
 X = np.random.default_rng(3).poisson(np.repeat([2, 12, 40, 2, 40, 12], 60))

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from sklearn.base import clone
 
+from seqem import HMM
 from seqem.core.tree import tree_equal
 from seqem.distributions.categorical import Categorical, CategoricalParams
 from seqem.distributions.gaussian import Gaussian, GaussianParams
@@ -21,7 +22,6 @@ from seqem.hmm.durations import (
     PoissonDuration,
     PoissonParams,
 )
-from seqem.hmm.estimators import HMM
 from seqem.hmm.semi_markov import SemiMarkovHMM
 
 TRANS = np.array([[0, 0.7, 0.3], [0.4, 0, 0.6], [0.5, 0.5, 0]])

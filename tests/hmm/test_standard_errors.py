@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from seqem import CategoricalHMM, GaussianHMM, PoissonHMM
 from seqem.errors import ParameterError
-from seqem.hmm.estimators import CategoricalHMM, GaussianHMM, PoissonHMM
 
 LENGTHS = [150, 80, 1, 69]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as pack
 
+from seqem import GMMHMM, HMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from seqem.bio.alphabet import DNA
 from seqem.catalog import DISTRIBUTIONS, ESTIMATORS
 from seqem.core.batch import SequenceBatch
@@ -13,7 +14,6 @@ from seqem.distributions.independent import Independent
 from seqem.distributions.mixture import MixtureOf
 from seqem.distributions.poisson import Poisson
 from seqem.errors import FormatError, NotFittedError, ParameterError
-from seqem.hmm.estimators import GMMHMM, HMM, CategoricalHMM, GaussianHMM, MultinomialHMM, PoissonHMM
 from seqem.hmm.semi_markov import SemiMarkovHMM
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 from seqem.io.archive import load_model, save_model
@@ -170,7 +170,7 @@ def _other_type(config):
 
 
 def _no_such_type(config):
-    return _with_params(config, type="seqem.hmm.estimators:HMM")
+    return _with_params(config, type="seqem.hmm.generic:HMM")
 
 
 def _distribution(config):
