@@ -16,8 +16,8 @@ if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import argparse
+import gc
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -62,9 +62,17 @@ def peak_growth_mb(peer_name: str, case_name: str, shrink: int) -> float:
 def _memory_of(peer_name: str, case_name: str, shrink: int) -> None:
     peer, case = PEERS[peer_name][0](), make(case_name, shrink)
     peer.fit(make(case_name, 10_000), 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gc.collect()
+    with open("/proc/self/clear_refs", "w") as reset:  # Linux: the high-water mark starts again from here
+        reset.write("5")
+    before = _status_kb("VmRSS")
     peer.fit(case, 2)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print((_status_kb("VmHWM") - before) / 1024)
+
+
+def _status_kb(field: str) -> int:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field + ":"))
 
 
 def installed() -> dict[str, Any]:

@@ -100,9 +100,7 @@ def test_a_fit_of_counts_with_a_prior_agrees_for_one_state():
     x = problem("poisson")[3]
     options = {"init_params": "", "lambdas_prior": 2.0, "lambdas_weight": 0.5, "n_iter": 2, "tol": -np.inf}
     known = {"startprob_": np.ones(1), "transmat_": np.ones((1, 1)), "lambdas_": np.ones((1, 2))}
-    ours, theirs = (
-        with_parameters(m(1, **options), known).fit(x) for m in (seqem.PoissonHMM, hmmlearn.hmm.PoissonHMM)
-    )
+    ours, theirs = (with_parameters(m(1, **options), known).fit(x) for m in (seqem.PoissonHMM, hmmlearn.hmm.PoissonHMM))
     assert_allclose(ours.lambdas_, theirs.lambdas_, rtol=1e-12)
     assert_allclose(ours.lambdas_[0], (2.0 + x.sum(0)) / (0.5 + len(x)))
 
