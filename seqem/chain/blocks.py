@@ -38,7 +38,7 @@ class _Underflow(ArithmeticError):
 
 def chunk_rows(n_states: int) -> int:
     """Return the number of rows that are handled together, a power of two that suits the second-level cache."""
-    return int(2 ** np.clip(round(math.log2(_CHUNK_CELLS / n_states)), 8, 14))
+    return 2 ** min(max(round(math.log2(_CHUNK_CELLS / n_states)), 8), 14)
 
 
 def _block_rows(n_rows: int, n_states: int) -> int:
