@@ -19,6 +19,9 @@ _MOST_SYMBOLS = 2**20
 """Symbols that are taken from data without being told how many there are."""
 
 
+_PART = 2**20
+
+
 class CategoricalParams(NamedTuple):
     """Symbol probabilities (K, M)."""
 
@@ -130,7 +133,9 @@ class Categorical(Fieldwise):
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> CategoricalParams:
         """Return the frequencies of the symbols, each disturbed by up to a half: far starts end in far optima."""
         size = self._size() or int(x.max(initial=0)) + 1
-        seen = np.bincount(x[x < size], minlength=size) + 1.0
+        seen = np.ones(size)
+        for part in np.array_split(x, max(1, len(x) // _PART)):  # bincount works on a copy of eight bytes a row
+            seen += np.bincount(part, minlength=size)[:size]
         probs = seen * (0.5 + rng.random((n_components, size)))
         return CategoricalParams(probs / probs.sum(axis=1, keepdims=True))
 

@@ -39,8 +39,9 @@ def e_step(distribution: Any, params: Any, shard: SequenceBatch) -> tuple[tuple[
     C, K = table.shape
     step = params.trans[None] * table[:, None, :]
     length = _word_length(C, K)
-    words = np.empty((C**length, K, K))
-    chain_coded.word_products(step, length, words)
+    words = step
+    for _ in range(length - 1):  # the first symbol is the most significant
+        words = (words[:, None] @ step).reshape(-1, K, K)
     rows = int(shard.lengths.max(initial=0))
     block = 4 * length * max(_BLOCK_WORDS, math.isqrt(rows) // (4 * length))
     counts, starts, ends = np.zeros((C, K, K)), np.zeros((C, K)), np.zeros(K)

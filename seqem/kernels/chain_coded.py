@@ -22,19 +22,6 @@ _TINY = 1e-200
 
 
 @kernel
-def word_products(step, word_length, words):
-    """Fill ``words`` (M ** word_length, K, K) with products of ``step`` (M, K, K), first symbol most significant."""
-    M, K = step.shape[0], step.shape[1]
-    for w in range(words.shape[0]):
-        words[w] = np.eye(K)
-        rest, weight = w, words.shape[0]
-        for _ in range(word_length):
-            weight //= M
-            words[w] = words[w] @ step[rest // weight]
-            rest %= weight
-
-
-@kernel
 def _word(symbols, t, word_length, M):
     index = np.int64(symbols[t])
     for r in range(1, word_length):
