@@ -10,7 +10,7 @@ import numpy as np
 from seqem.chain.params import ChainParams
 from seqem.errors import ParameterError
 from seqem.kernels import chain_log, chain_scaled
-from seqem.kernels._simd import NARROW, WIDEST
+from seqem.kernels._rows import NARROW, WIDEST
 from seqem.shapes import AnyArray, Array
 
 Space = Literal["scaled", "log"]

@@ -13,7 +13,7 @@ from seqem.chain.blocks import chunk_rows
 from seqem.chain.engine import safe_log
 from seqem.chain.params import ChainParams
 from seqem.kernels import viterbi
-from seqem.kernels._simd import WIDEST
+from seqem.kernels._rows import WIDEST
 from seqem.shapes import AnyArray, Array, IntArray, Path
 
 _POINTER_BYTES = 2**24

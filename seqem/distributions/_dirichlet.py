@@ -25,7 +25,7 @@ def dirichlet_map(counts: Array, prior: Any, old: Array, kept: Mask) -> Array:
     weight = np.where(free, counts + (spread(prior, counts.shape, "prior") - 1.0), 0.0)
     total = weight.sum(axis=1, keepdims=True)
     share = np.where(free, old, 0.0).sum(axis=1, keepdims=True)
-    return np.where(free & (total > 0), weight * (share / np.where(total > 0, total, 1.0)), old)
+    return np.where(free & (total > 0), weight / np.where(total > 0, total, 1.0) * share, old)
 
 
 def dirichlet_log_density(probs: Array, prior: Any) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.kernels import chain_coded
-from seqem.kernels._simd import NARROW
+from seqem.kernels._rows import NARROW
 from seqem.shapes import Array
 
 _CACHE_BYTES = 32768

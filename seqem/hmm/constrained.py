@@ -95,4 +95,4 @@ def _towards_stationary(start_counts: Array, counts: Array, trans: Array, free: 
     mean = (inside * pull).sum(1, keepdims=True) / np.where(room > 0, room, 1.0)
     weight = np.where(free, np.maximum(counts + inside * (pull - mean), 0.0), 0.0)
     total = weight.sum(1, keepdims=True)
-    return np.where(free & (total > 0), weight * (room / np.where(total > 0, total, 1.0)), trans)
+    return np.where(free & (total > 0), weight / np.where(total > 0, total, 1.0) * room, trans)

@@ -16,7 +16,7 @@ then takes the log-space path.
 import numpy as np
 
 from seqem.kernels._jit import kernel
-from seqem.kernels._simd import add_outer, advance, inner, times, total
+from seqem.kernels._rows import add_outer, advance, inner, times, total
 
 _TINY = 1e-200
 

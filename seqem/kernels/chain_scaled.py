@@ -14,7 +14,7 @@ be lost without notice; ``chain_log`` keeps them.
 import numpy as np
 
 from seqem.kernels._jit import kernel
-from seqem.kernels._simd import add_outer, advance_times, inner, times, times_advance, total
+from seqem.kernels._rows import add_outer, advance_times, inner, times, times_advance, total
 
 _TINY = 1e-200
 _LOWEST = -690.0  # below, exp is flushed to zero: denormal numbers slow the recursions down tenfold

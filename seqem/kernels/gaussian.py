@@ -17,26 +17,12 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from seqem.kernels._jit import kernel
+from seqem.kernels._simd import multiply_add, splat, vector_type
 
 LANES = 8
 FRAMES = 4
 
-_DOUBLE = ir.DoubleType()
-_VECTOR = ir.VectorType(_DOUBLE, LANES)
-_INDEX = ir.IntType(32)
-
-
-def _fmuladd(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """Emit a * b + c, fused where the machine has it."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    call = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f64")
-    return builder.call(call, [a, b, c])
-
-
-def _splat(builder: Any, scalar: Any) -> Any:
-    lane = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, _INDEX(0))
-    zeros = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(lane, lane, zeros)
+_VECTOR = vector_type(LANES)
 
 
 class _Matrix:
@@ -52,7 +38,7 @@ class _Matrix:
         return b.gep(self.data, [b.add(b.mul(row, self.columns), column)])
 
     def scalar(self, row: Any, column: Any) -> Any:
-        return _splat(self.builder, self.builder.load(self._address(row, column)))
+        return splat(self.builder, self.builder.load(self._address(row, column)), LANES)
 
     def vector_at(self, row: Any, column: Any) -> Any:
         return self.builder.bitcast(self._address(row, column), _VECTOR.as_pointer())
@@ -90,8 +76,8 @@ def _emit_density(builder: Any, matrices: list[_Matrix], column: Any) -> None:
     with cgutils.for_range(builder, x.columns) as loop:
         s, h = scale.load(loop.index, column), shift.load(loop.index, column)
         for frame, total in zip(frames, totals, strict=True):
-            z = _fmuladd(builder, x.scalar(frame, loop.index), s, h)
-            builder.store(_fmuladd(builder, z, z, builder.load(total)), total)
+            z = multiply_add(builder, x.scalar(frame, loop.index), s, h)
+            builder.store(multiply_add(builder, z, z, builder.load(total)), total)
     top = constant.load(zero, column)
     for frame, total in zip(frames, totals, strict=True):
         out.store(builder.fsub(top, builder.load(total)), frame, column)
@@ -108,7 +94,7 @@ def _emit_moments(builder: Any, matrices: list[_Matrix], column: Any) -> None:
             away = builder.fsub(x.scalar(frame, loop.index), m)
             pull = builder.fmul(weight, away)
             one = builder.fadd(one, pull)
-            two = _fmuladd(builder, pull, away, two)
+            two = multiply_add(builder, pull, away, two)
         first.store(one, loop.index, column)
         second.store(two, loop.index, column)
 
@@ -129,11 +115,11 @@ def _emit_triangle_density(builder: Any, matrices: list[_Matrix], column: Any) -
             weight = factor.load(at, column)
             builder.store(builder.add(at, one), entry)
             for frame, side in zip(frames, sides, strict=True):
-                value = _fmuladd(builder, x.scalar(frame, inner.index), weight, builder.load(side))
+                value = multiply_add(builder, x.scalar(frame, inner.index), weight, builder.load(side))
                 builder.store(value, side)
         for side, total in zip(sides, totals, strict=True):
             z = builder.load(side)
-            builder.store(_fmuladd(builder, z, z, builder.load(total)), total)
+            builder.store(multiply_add(builder, z, z, builder.load(total)), total)
     top = constant.load(frames[0], column)
     for frame, total in zip(frames, totals, strict=True):
         out.store(builder.fsub(top, builder.load(total)), frame, column)
@@ -161,7 +147,7 @@ def _emit_triangle_moments(builder: Any, matrices: list[_Matrix], column: Any) -
             base = builder.mul(inner.index, four)
             total = second.load(at, column)
             for frame, pull in zip(frames, pulls, strict=True):
-                total = _fmuladd(builder, pull, away.load(builder.add(base, frame), column), total)
+                total = multiply_add(builder, pull, away.load(builder.add(base, frame), column), total)
             second.store(total, at, column)
 
 

@@ -7,7 +7,7 @@ one byte for K <= 256, two beyond.
 import numpy as np
 
 from seqem.kernels._jit import kernel
-from seqem.kernels._simd import best
+from seqem.kernels._rows import best
 
 
 @kernel
