@@ -84,6 +84,9 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
     Entry("seqem.hmm.selection:select", "the best number of states"),
+    Entry("seqem.em.callbacks:ProgressBar", "a fit's progress in the terminal"),
+    Entry("seqem.em.callbacks:LogProgress", "a fit's progress in the log"),
+    Entry("seqem.em.checkpoint:Checkpoint", "a fit on disk, to go on from"),
 )
 
 

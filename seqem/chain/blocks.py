@@ -236,8 +236,7 @@ def expected_counts(
     """
     offsets = np.asarray(offsets, dtype=np.int64)
     weights = np.ones(len(offsets) - 1) if weights is None else weights
-    K = chain.n_states
-    stats, sunk = ChainStats(np.zeros(K), np.zeros((K, K)), np.zeros(K)), None
+    total: Any = None
     log_likelihood = np.zeros(len(offsets) - 1)
     arrays: dict[str, Transitions] = {}
     for first, last, make in _pieces(chain, source, offsets, weights, block):
@@ -248,9 +247,9 @@ def expected_counts(
             piece = make(engine, arrays[engine.name])
             return piece.backward(sink), piece.log_likelihood
 
-        (counts, value), log_likelihood[first:last] = _attempt(chain, space, walk)
-        stats = tree_add(stats, counts)
-        sunk = value if sunk is None else tree_add(sunk, value)
+        part, log_likelihood[first:last] = _attempt(chain, space, walk)
+        total = part if total is None else tree_add(total, part)
+    stats, sunk = total
     return Expectation(stats, sunk, log_likelihood)
 
 
