@@ -39,6 +39,7 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "gamma": Entry("seqem.distributions.gamma:Gamma", "independent positive Gamma variables"),
     "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),
     "independent": Entry("seqem.distributions.independent:Independent", "columns of different kinds in one model"),
+    "tied": Entry("seqem.distributions.tied:Tied", "a family some of whose single parameters are equal"),
     "autoregressive": Entry(
         "seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"
     ),

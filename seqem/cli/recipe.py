@@ -11,7 +11,7 @@ import typer
 from seqem.catalog import DISTRIBUTIONS, ESTIMATORS
 from seqem.cli.options import Seed, listed, one_of
 
-_FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "independent")]
+_FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "independent", "tied")]
 _FLAGS = {
     "n_mix": "--mixtures",
     "covariance_type": "--covariance",

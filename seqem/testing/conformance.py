@@ -12,6 +12,7 @@ import numpy as np
 from seqem.core.batch import SequenceBatch
 from seqem.core.tree import tree_add, tree_leaves
 from seqem.distributions.protocol import Distribution
+from seqem.distributions.tied import Tied
 from seqem.errors import DegenerateWarning
 from seqem.shapes import AnyArray, Array
 
@@ -180,6 +181,8 @@ def check_empty(distribution: Distribution, params: Any, rows: AnyArray, resp: A
 
 def _is_private(distribution: Distribution, params: Any, rows: AnyArray, resp: Array) -> bool:
     """Return whether no parameter is shared: every leaf of the parameters grows with K."""
+    if isinstance(distribution, Tied):
+        return False
     wider = distribution.initial(rows, resp.shape[1] + 1, np.random.default_rng(0))
     pairs = zip(tree_leaves(params), tree_leaves(wider), strict=True)
     return all(a.shape[0] < b.shape[0] for (_, a), (_, b) in pairs)
