@@ -17,8 +17,8 @@ from scipy.special import gammaln, xlogy
 
 import seqem
 from seqem.core.checks import counts
-from seqem.distributions._fieldwise import Fieldwise
-from seqem.distributions._transforms import LOG, LOGIT
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import LOG, LOGIT
 from seqem.plot.states import state_posteriors
 from seqem.testing.conformance import check_distribution
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from seqem.core.checks import at_least, spread
-from seqem.distributions._linear import LinearFamily
-from seqem.distributions._transforms import LOG, Transform
+from seqem.distributions.linear import LinearFamily
+from seqem.distributions.transforms import LOG, Transform
 from seqem.shapes import Array
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.core.checks import at_least, rows
-from seqem.distributions._fieldwise import Fieldwise
 from seqem.distributions._gaussian_diagonal import LOG_2PI
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import IDENTITY, LOG, Transform
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import IDENTITY, LOG, Transform
 from seqem.errors import DataError, ParameterError
 from seqem.shapes import AnyArray, Array, Mask
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import at_least, refuse, rows, spread
-from seqem.distributions._linear import LinearFamily, LinearStats, log_or_never
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import LOGIT, Transform
+from seqem.distributions.linear import LinearFamily, LinearStats, log_or_never
+from seqem.distributions.transforms import LOGIT, Transform
 from seqem.shapes import AnyArray, Array
 
 

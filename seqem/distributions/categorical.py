@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import numbers, refuse
-from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._fieldwise import Fieldwise
-from seqem.distributions._transforms import SIMPLEX, Transform
+from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import SIMPLEX, Transform
 from seqem.errors import DataError, ParameterError
 from seqem.kernels.counts import add_by_code
 from seqem.shapes import AnyArray, Array, Mask

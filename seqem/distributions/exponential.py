@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import positive_rows
-from seqem.distributions._linear import LinearStats
 from seqem.distributions._rates import RateFamily
 from seqem.distributions._start import centres
+from seqem.distributions.linear import LinearStats
 from seqem.shapes import AnyArray, Array
 
 _SHORTEST = 1e-12

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
 from seqem.core.checks import at_least, positive_rows, spread
-from seqem.distributions._linear import LinearFamily, LinearStats
 from seqem.distributions._roots import newton_log
 from seqem.distributions._start import centres, column_variance
-from seqem.distributions._transforms import LOG, Transform
+from seqem.distributions.linear import LinearFamily, LinearStats
+from seqem.distributions.transforms import LOG, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array
 

@@ -11,10 +11,10 @@ from seqem.core.checks import at_least, rows
 from seqem.core.linalg import cholesky
 from seqem.distributions import _gaussian_diagonal as diagonal
 from seqem.distributions import _gaussian_full as full
-from seqem.distributions._fieldwise import Fieldwise
 from seqem.distributions._normal_prior import NormalPrior
 from seqem.distributions._start import centres, column_variance
-from seqem.distributions._transforms import COVARIANCE, IDENTITY, LOG, Transform
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import COVARIANCE, IDENTITY, LOG, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array
 

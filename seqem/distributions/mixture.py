@@ -9,11 +9,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import at_least
-from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._fieldwise import EMPTY, fixed_mask, warn_empty
 from seqem.distributions._start import labels
-from seqem.distributions._transforms import SIMPLEX
+from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
 from seqem.distributions.protocol import Distribution
+from seqem.distributions.transforms import SIMPLEX
 from seqem.errors import ParameterError
 from seqem.kernels.mixture import add_parts, share_out, subtract_top
 from seqem.shapes import AnyArray, Array, Mask

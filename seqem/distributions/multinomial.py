@@ -8,10 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import counts, refuse
-from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._linear import LinearFamily, LinearStats, log_factorial, log_or_never
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import SIMPLEX, Transform
+from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions.linear import LinearFamily, LinearStats, log_factorial, log_or_never
+from seqem.distributions.transforms import SIMPLEX, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import counts
-from seqem.distributions._linear import LinearStats, log_factorial, log_or_never
 from seqem.distributions._rates import RateFamily
 from seqem.distributions._start import centres
+from seqem.distributions.linear import LinearStats, log_factorial, log_or_never
 from seqem.shapes import AnyArray, Array
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
 from seqem.core.checks import at_least, rows
-from seqem.distributions._fieldwise import Fieldwise
 from seqem.distributions._gaussian_diagonal import LOG_2PI
 from seqem.distributions._normal_prior import NormalPrior, about
 from seqem.distributions._roots import newton_log
 from seqem.distributions._start import centres, column_variance
-from seqem.distributions._transforms import IDENTITY, LOG, Transform
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import IDENTITY, LOG, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array
 

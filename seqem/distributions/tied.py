@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from seqem.distributions._fieldwise import Fieldwise
-from seqem.distributions._transforms import Elementwise
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import Elementwise
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array, IntArray, Mask
 

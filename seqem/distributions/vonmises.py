@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import i0e, i1e
 
 from seqem.core.checks import at_least, rows, spread
-from seqem.distributions._linear import LinearFamily, LinearStats
 from seqem.distributions._roots import newton_log
 from seqem.distributions._start import centres
-from seqem.distributions._transforms import IDENTITY, LOG, Transform
+from seqem.distributions.linear import LinearFamily, LinearStats
+from seqem.distributions.transforms import IDENTITY, LOG, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import AnyArray, Array
 

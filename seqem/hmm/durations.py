@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
 from seqem.core.checks import probabilities
-from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._fieldwise import Fieldwise
 from seqem.distributions._roots import newton_log
-from seqem.distributions._transforms import LOG, LOGIT, SIMPLEX, Transform
+from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions.fieldwise import Fieldwise
+from seqem.distributions.transforms import LOG, LOGIT, SIMPLEX, Transform
 from seqem.errors import ParameterError
 from seqem.shapes import Array
 

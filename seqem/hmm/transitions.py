@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqem.chain.params import ChainParams, ChainStats, stationary_distribution
-from seqem.distributions._dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions._transforms import SIMPLEX
+from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
+from seqem.distributions.transforms import SIMPLEX
 from seqem.errors import DegenerateWarning, ParameterError
 from seqem.hmm.constrained import group_uses, stationary_step, tied_rows
 from seqem.shapes import AnyArray, Array, Mask

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqem.distributions._transforms import Transform
+from seqem.distributions.transforms import Transform
 from seqem.errors import DegenerateWarning, ParameterError
 from seqem.shapes import AnyArray, Array, Mask
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from seqem.distributions._fieldwise import Fieldwise
+from seqem.distributions.fieldwise import Fieldwise
 from seqem.shapes import AnyArray, Array
 
 NEVER = -1e200
