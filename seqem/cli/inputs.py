@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seqem.core.batch import SequenceBatch
 
 _ALPHABETS = ("auto", "dna", "rna", "protein")
+_LETTERS = ("fasta", "fastq")
 
 Row = TypeVar("Row")
 
@@ -58,16 +59,17 @@ class Reading:
         """Return the sequences of a file, all with names; ``model`` has a say on the alphabet."""
         from dataclasses import replace
 
-        from seqem.io.registry import read
+        from seqem.io.registry import format_of, read
 
+        name = self.format or format_of(path)
         columns = listed(self.columns)
         options: dict[str, Any] = {
             "columns": columns and [numbered(column) for column in columns],
             "sequence_column": self.sequence_column and numbered(self.sequence_column),
             "label_column": labels and numbered(labels),
-            "alphabet": self.alphabet,
+            "alphabet": self.alphabet or (_alphabet_of(model) if name in _LETTERS else None),
         }
-        batch = read(path, format=self.format, **{name: value for name, value in options.items() if value is not None})
+        batch = read(path, format=name, **{name: value for name, value in options.items() if value is not None})
         _check_alphabet(path, batch, getattr(model, "alphabet_", None))
         return batch if batch.names is not None else replace(batch, names=_names(path, len(batch)))
 
@@ -103,10 +105,16 @@ def _names(path: str, count: int) -> tuple[str, ...]:
     return (stem,) if count == 1 else tuple(f"{stem}.{s + 1}" for s in range(count))
 
 
+def _alphabet_of(model: Any) -> str | None:
+    from seqem.bio.alphabet import alphabet_of
+
+    letters = getattr(model, "alphabet_", None)
+    return None if letters is None else alphabet_of(letters).name
+
+
 def _check_alphabet(path: str, batch: SequenceBatch, expected: str | None) -> None:
     if expected is not None and batch.alphabet not in (None, expected):
-        hint = "give --alphabet, as it was guessed from the first letters"
-        raise DataError(f"{path}: not the alphabet of the model", got=batch.alphabet, expected=expected, hint=hint)
+        raise DataError(f"{path}: not the alphabet of the model", got=batch.alphabet, expected=expected)
 
 
 class Round:

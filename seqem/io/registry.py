@@ -38,7 +38,7 @@ def read(path: FilePath, *, format: str | None = None, **options: Any) -> Sequen
     >>> read(path, alphabet="dna").values.tolist()
     [0, 1, 2, 3]
     """
-    name = _find(path) if format is None else format
+    name = format_of(path) if format is None else format
     if name not in FORMATS:
         raise ParameterError("unknown format", got=repr(name), expected=f"one of {', '.join(FORMATS)}")
     reader = _format(name).read
@@ -50,7 +50,7 @@ def _format(name: str) -> Format:
     return FORMATS[name].load()
 
 
-def _find(path: FilePath) -> str:
+def format_of(path: FilePath) -> str:
     """Return the format with the file's extension, or else the first whose sniffer takes the first bytes."""
     extension = _extension(path)
     for name in FORMATS:

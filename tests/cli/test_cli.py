@@ -466,3 +466,14 @@ def test_a_process_reads_and_writes_pipes(files):
     done = subprocess.run(command, input=text, capture_output=True, check=True, env=environment)
     assert done.stdout.startswith(b"left\t0\t")
     assert done.stderr == b""
+
+
+def test_a_model_reads_letters_with_its_own_alphabet(run, tmp_path):
+    (tmp_path / "ambiguous.fa").write_text(">a\nRYKMSW\n")  # by itself this would be taken for a protein
+    (tmp_path / "stop.fa").write_text(">x\nACGT\nACZA\n")
+    code, out, err = run("score", "@dna.model", tmp_path / "ambiguous.fa", "--json")
+    assert code == 0, err
+    assert _lines(out)[0]["length"] == 6
+    code, _, err = run("score", "@dna.model", tmp_path / "stop.fa")
+    assert code == 1
+    assert "line 3: sequence 'x', column 3: letter 'Z'" in err
