@@ -170,35 +170,45 @@ class _Piece:
             sums.take(self.base + lo + first, gamma[1:], self.offsets, lo + first)
 
 
-def _pieces(chain: ChainParams, source: Source, offsets: IntArray, weights: Array, block: int | None) -> Any:
-    """Yield ``(first, last, make)``: sequences of a piece and what makes it for an engine."""
-    K, first = chain.n_states, 0
-    limit = 0 if chain.varies else chunk_rows(K)
+def pieces(chain: ChainParams, offsets: IntArray) -> Iterator[tuple[int, int]]:
+    """Yield ``(first, last)`` of the sequences that are walked together: a chunk of short ones, or one long one."""
     if chain.varies and (np.diff(offsets) > len(chain.trans) + 1).any():
         raise DataError(
             "a sequence is longer than its transitions",
             got=f"{np.diff(offsets).max()} rows",
             expected=f"at most {len(chain.trans) + 1}",
         )
+    first, limit = 0, 0 if chain.varies else chunk_rows(chain.n_states)
     while first < len(offsets) - 1:
         last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + limit, side="right")) - 1)
-        local = offsets[first : last + 1] - offsets[first]
-        rows = int(local[-1])
-        length = max(rows, 1) if last > first + 1 else (block or _block_rows(rows, K))
-
-        def make(engine: Engine, arrays: Transitions, a=first, b=last, local=local, length=length) -> _Piece:  # type: ignore[no-untyped-def]
-            return _Piece(engine, arrays, source, int(offsets[a]), local, weights[a:b], length)
-
-        yield first, last, make
+        yield first, last
         first = last
 
 
-def _attempt(chain: ChainParams, space: str, walk: Callable[[Engine], Any]) -> Any:
-    """Run a walk in the given space; where the scaled one underflows, run it again in log space."""
-    try:
-        return walk(engine_of(space))
-    except _Underflow:
-        return walk(LOG)
+def _walked(
+    chain: ChainParams,
+    source: Source,
+    offsets: IntArray,
+    weights: Array,
+    space: str,
+    block: int | None,
+    walk: Callable[[_Piece], Any],
+) -> Iterator[tuple[int, int, Any]]:
+    """Yield ``(first, last, walk(piece))``; a piece that underflows in scaled space is walked again in log space."""
+    engine = engine_of(space)
+    arrays = {engine.name: Transitions.of(chain, engine)}
+    for first, last in pieces(chain, offsets):
+        local = offsets[first : last + 1] - offsets[first]
+        rows = int(local[-1])
+        length = max(rows, 1) if last > first + 1 else (block or _block_rows(rows, chain.n_states))
+        place = source, int(offsets[first]), local, weights[first:last], length
+        try:
+            result = walk(_Piece(engine, arrays[engine.name], *place))
+        except _Underflow:
+            if LOG.name not in arrays:
+                arrays[LOG.name] = Transitions.of(chain, LOG)
+            result = walk(_Piece(LOG, arrays[LOG.name], *place))
+        yield first, last, result
 
 
 def expected_counts(
@@ -236,20 +246,17 @@ def expected_counts(
     """
     offsets = np.asarray(offsets, dtype=np.int64)
     weights = np.ones(len(offsets) - 1) if weights is None else weights
+    K = chain.n_states
     total: Any = None
     log_likelihood = np.zeros(len(offsets) - 1)
-    arrays: dict[str, Transitions] = {}
-    for first, last, make in _pieces(chain, source, offsets, weights, block):
 
-        def walk(engine: Engine, make=make) -> Any:  # type: ignore[no-untyped-def]
-            if engine.name not in arrays:
-                arrays[engine.name] = Transitions.of(chain, engine)
-            piece = make(engine, arrays[engine.name])
-            return piece.backward(sink), piece.log_likelihood
+    def walk(piece: _Piece) -> Any:
+        return piece.backward(sink), piece.log_likelihood
 
-        part, log_likelihood[first:last] = _attempt(chain, space, walk)
+    for first, last, (part, values) in _walked(chain, source, offsets, weights, space, block, walk):
+        log_likelihood[first:last] = values
         total = part if total is None else tree_add(total, part)
-    stats, sunk = total
+    stats, sunk = total or (ChainStats(np.zeros(K), np.zeros((K, K)), np.zeros(K)), None)
     return Expectation(stats, sunk, log_likelihood)
 
 
@@ -259,19 +266,16 @@ def forward_walk(
     """Return log-likelihoods (S,); fill ``filtered`` (N, K) with p(state of row t | rows up to t) if given."""
     offsets = np.asarray(offsets, dtype=np.int64)
     log_likelihood = np.zeros(len(offsets) - 1)
-    arrays: dict[str, Transitions] = {}
-    for first, last, make in _pieces(chain, source, offsets, np.ones(len(offsets) - 1), None):
+    weights = np.ones(len(offsets) - 1)
 
-        def walk(engine: Engine, make=make) -> Array:  # type: ignore[no-untyped-def]
-            if engine.name not in arrays:
-                arrays[engine.name] = Transitions.of(chain, engine)
-            piece = make(engine, arrays[engine.name])
-            for lo, hi, _ in piece.forward():
-                if filtered is not None:
-                    filtered[piece.base + lo : piece.base + hi] = _normalised(piece.alpha[1 : hi - lo + 1], engine)
-            return piece.log_likelihood
+    def walk(piece: _Piece) -> Array:
+        for lo, hi, _ in piece.forward():
+            if filtered is not None:
+                filtered[piece.base + lo : piece.base + hi] = _normalised(piece.alpha[1 : hi - lo + 1], piece.engine)
+        return piece.log_likelihood
 
-        log_likelihood[first:last] = _attempt(chain, space, walk)
+    for first, last, values in _walked(chain, source, offsets, weights, space, None, walk):
+        log_likelihood[first:last] = values
     return log_likelihood
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from seqem.errors import ParameterError
 from seqem.kernels import chain_log, chain_scaled
 from seqem.kernels._rows import NARROW, WIDEST
 from seqem.shapes import AnyArray, Array
-
-Space = Literal["scaled", "log"]
 
 
 class Engine(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqem.chain.blocks import chunk_rows
+from seqem.chain.blocks import chunk_rows, pieces
 from seqem.chain.engine import safe_log
 from seqem.chain.params import ChainParams
 from seqem.kernels import viterbi
@@ -71,13 +71,9 @@ def best_paths(
     dim: Any = (0,) * K if K <= WIDEST else np.zeros(K, dtype=np.int8)
     first, N = int(offsets[0]), int(offsets[-1])
     paths, scores = np.full(N - first, -1, dtype=np.int32), np.zeros(len(offsets) - 1)
-    delta, s = np.empty((2, K)), 0
-    while s < len(scores):
-        lo = int(offsets[s])
-        last = max(s + 1, int(np.searchsorted(offsets, lo + chunk_rows(K), side="right")) - 1)
-        if chain.varies:
-            last = s + 1
-        hi = int(offsets[last])
+    delta = np.empty((2, K))
+    for s, last in pieces(chain, offsets):
+        lo, hi = int(offsets[s]), int(offsets[last])
         rows = block or max(_POINTER_BYTES // (K * np.dtype(kind).itemsize), math.isqrt(hi - lo), 1)
         out = paths[lo - first : hi - first]
         if last == s + 1 and hi - lo > min(rows, chunk_rows(K)):
@@ -89,7 +85,6 @@ def best_paths(
                 dim, frames, symbols, offsets[s : last + 1] - lo, logs.into, logs.vary, logs.start, logs.end,
                 delta, pointers, out, scores[s:last],
             )  # fmt: skip
-        s = last
     return paths, scores
 
 

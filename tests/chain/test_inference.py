@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqem.chain import inference
-from seqem.chain.blocks import chunk_rows
+from seqem.chain.blocks import chunk_rows, expected_counts
 from seqem.chain.params import ChainParams
+from seqem.chain.viterbi import best_paths
 from seqem.errors import DataError, NumericalError
 from tests import reference
 
@@ -187,3 +188,17 @@ def test_published_umbrella_world():
     path, score = inference.decode(chain, frames)
     assert path.tolist() == [0, 0, 1, 0, 0]
     assert_allclose(score, -4.4590282910, atol=5e-11)
+
+
+def test_no_sequences_at_all_are_no_counts():
+    chain, _ = problem("plain", 3, 2, seed=0)
+    result = expected_counts(chain, lambda lo, hi: np.zeros((hi - lo, 3)), [0], lambda lo, hi, rows: None)
+    assert not result.chain.trans.any()
+    assert result.log_likelihood.shape == (0,)
+
+
+def test_best_paths_of_a_sequence_longer_than_its_transitions_are_refused():
+    chain, frames = problem("varying", 2, 4, seed=0)
+    twice = np.vstack([frames, frames])
+    with pytest.raises(DataError, match="longer than its transitions"):
+        best_paths(chain, lambda lo, hi: (twice[lo:hi], None), np.array([0, 8]))
