@@ -33,6 +33,8 @@ class SequenceBatch:
         Weight of each state at each row (a hard or soft label); multiplies the likelihood.
     alphabet : str, optional
         Letters of the symbols, where values are symbols.
+    descriptions : tuple of str, optional
+        What a file says of each sequence behind its name.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class SequenceBatch:
     labels: AnyArray | None = None
     state_prior: Array | None = None
     alphabet: str | None = None
+    descriptions: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, sequences: Sequence[Any], **known: Any) -> SequenceBatch:
@@ -121,6 +124,7 @@ class SequenceBatch:
             rows(self.labels),
             rows(self.state_prior),
             self.alphabet,
+            None if self.descriptions is None else self.descriptions[first:last],
         )
 
     def shards(self, rows: int) -> list[SequenceBatch]:

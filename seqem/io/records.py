@@ -37,9 +37,12 @@ def batch_of_records(records: Iterator[Record], path: FilePath, alphabet: str, l
     """
     letters, records = _choose(records, path, alphabet)
     names: list[str] = []
+    descriptions: list[str] = []
     ends, symbols = [0], bytearray()
     for title, text in records:
-        names.append((title.split(None, 1) or [""])[0])
+        name, _, description = title.strip().partition(" ") if " " in title else title.partition("\t")
+        names.append(name)
+        descriptions.append(description.strip())
         try:
             symbols += letters.encode(text).data
         except DataError as error:
@@ -47,7 +50,7 @@ def batch_of_records(records: Iterator[Record], path: FilePath, alphabet: str, l
             raise _located(error, path, letters, lines, names, hint) from error
         ends.append(len(symbols))
     values = np.frombuffer(symbols, np.uint8)
-    return SequenceBatch(values, np.array(ends, np.int64), tuple(names), alphabet=letters.letters)
+    return SequenceBatch(values, np.array(ends, np.int64), tuple(names), alphabet=letters.letters, descriptions=tuple(descriptions))
 
 
 def _choose(records: Iterator[Record], path: FilePath, alphabet: str) -> tuple[Alphabet, Iterator[Record]]:

@@ -1,0 +1,58 @@
+"""The four lines that show a domain: model, match, target and posterior."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqem.kernels.profile_domains import P_D, P_I, P_M
+from seqem.profile.configure import SearchProfile
+from seqem.profile.domains import Path
+from seqem.profile.hits import DomainAlignment
+from seqem.shapes import AnyArray, Array
+
+_TENTHS = np.frombuffer(b"0123456789*", np.uint8)
+_BLANK, _PLUS, _DASH, _DOT = b" +-."
+
+
+def posterior_letters(p: Array) -> AnyArray:
+    """Return one byte for each probability: its tenth, rounded, "*" from 0.95 on."""
+    return _TENTHS[np.minimum(np.floor((np.asarray(p, np.float32) + np.float32(0.05)) * 10), 10).astype(int)]
+
+
+def render(profile: SearchProfile, path: Path, residues: AnyArray) -> DomainAlignment:
+    """Return the lines of an alignment.
+
+    Parameters
+    ----------
+    profile : SearchProfile
+        The model.
+    path : Path
+        From first to last match.
+    residues : ndarray of uint8
+        Symbols of the target from the first to the last aligned one.
+    """
+    core = profile.core
+    deleted, inserted, matched = (path.states == state for state in (P_D, P_I, P_M))
+    nodes = path.nodes - 1
+    at = path.residues - path.residues[0]
+    consensus = _letters(core.consensus or "X" * core.n_nodes)
+    letters = _letters(core.alphabet.decode(residues))[at]
+    model = np.where(inserted, _DOT, consensus[nodes]).astype(np.uint8)
+    similar = profile.odds[residues[at], nodes] > 1.0
+    same = np.char.upper(model.view("S1")) == letters.view("S1")
+    match = np.where(same, model, np.where(similar, _PLUS, _BLANK))
+    match = np.where(matched, match, _BLANK).astype(np.uint8)
+    target = np.where(deleted, _DASH, np.where(inserted, letters + 32, letters)).astype(np.uint8)
+    posterior = np.where(deleted, _DOT, posterior_letters(path.posteriors)).astype(np.uint8)
+    extra = [_annotation(line, nodes, inserted) for line in (core.reference, core.structure, core.mask)]
+    return DomainAlignment(*(line.tobytes().decode() for line in (model, match, target, posterior)), *extra)
+
+
+def _letters(text: str) -> AnyArray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)
+
+
+def _annotation(line: str | None, nodes: AnyArray, inserted: AnyArray) -> str | None:
+    if line is None:
+        return None
+    return np.where(inserted, _DOT, _letters(line)[nodes]).astype(np.uint8).tobytes().decode()
