@@ -183,39 +183,39 @@ def last_lane(typing, value):
     return value(value), lambda context, builder, signature, args: _shuffle(builder, *args, *args, last)
 
 
-def _scan(up):
-    """Return an intrinsic that solves x[j] = v[j] + c[j] x[j -+ 1] within a vector in log2(W) steps.
+def _scan(up, best):
+    """Return an intrinsic that solves a linear recurrence within a vector in log2(W) steps.
 
-    The coefficients of the steps 1, 2, 4, ... are products of 1, 2, 4, ... neighbouring c, one vector each from
-    ``offset`` on; integers add and take the maximum in place of multiplying and adding.
+    That is x[j] = v[j] + c[j] x[j -+ 1], or where ``best`` is set x[j] = max(v[j], c[j] + x[j -+ 1]), which saturates
+    for integers. The coefficients of the steps 1, 2, 4, ... join 1, 2, 4, ... neighbouring c, one vector each from
+    ``offset`` on.
     """
 
+    def join(builder, kind, total, moved, factor):
+        if not best:
+            name = f"llvm.fmuladd.v{kind.width}{_SUFFIX[kind.lane]}"
+            return _call(builder, name, kind, total.type, [moved, factor, total])
+        whole = kind.lane is types.int16
+        moved = _saturating("add")(builder, kind, moved, factor) if whole else builder.fadd(moved, factor)
+        return _maximum(builder, kind, total, moved)
+
     def scan(typing, value, array, offset):
-        width, whole = value.width, value.lane is types.int16
+        width = value.width
 
         def codegen(context, builder, signature, args):
             total, table, at = args
-            empty = _splat(builder, ir.Constant(_LLVM[value.lane], -32768 if whole else 0.0), width)
+            lowest = ir.Constant(_LLVM[value.lane], -32768 if value.lane is types.int16 else 0.0)
             step = 1
             while step < width:
                 pointer = _pointer(context, builder, signature.args[1], table, at, total.type)
                 factor = builder.load(pointer, align=np.dtype(str(value.lane)).itemsize)
-                # What wraps around meets a factor of zero: a rotation is cheaper than a shift that fills with zeros.
-                fill = empty if whole else total
+                # Floats that wrap around meet a factor that voids them: a rotation is cheaper than a shift with a fill.
+                fill = _splat(builder, lowest, width) if value.lane is types.int16 else total
                 if up:
                     moved = _shuffle(builder, fill, total, [width - step + j for j in range(width)])
                 else:
                     moved = _shuffle(builder, total, fill, [step + j for j in range(width)])
-                if whole:
-                    total = _maximum(builder, value, total, _saturating("add")(builder, value, moved, factor))
-                else:
-                    total = _call(
-                        builder,
-                        f"llvm.fmuladd.v{width}{_SUFFIX[value.lane]}",
-                        value,
-                        total.type,
-                        [moved, factor, total],
-                    )
+                total = join(builder, value, total, moved, factor)
                 at = builder.add(at, ir.Constant(at.type, width))
                 step *= 2
             return total
@@ -230,8 +230,9 @@ def _named_intrinsic(function, name):
     return intrinsic(function)
 
 
-scan_up = _named_intrinsic(_scan(up=True), "scan_up")
-scan_down = _named_intrinsic(_scan(up=False), "scan_down")
+scan_up = _named_intrinsic(_scan(up=True, best=False), "scan_up")
+scan_down = _named_intrinsic(_scan(up=False, best=False), "scan_down")
+scan_up_best = _named_intrinsic(_scan(up=True, best=True), "scan_up_best")
 
 
 @intrinsic
@@ -250,11 +251,11 @@ def reduce_add(typing, value):
 
 @intrinsic
 def reduce_max(typing, value):
-    """Return the largest lane of integers."""
-    sign = "u" if value.lane is types.uint8 else "s"
+    """Return the largest lane."""
+    stem = {types.uint8: "umax", types.float32: "fmax", types.float64: "fmax"}.get(value.lane, "smax")
 
     def codegen(context, builder, signature, args):
-        name = f"llvm.vector.reduce.{sign}max.v{value.width}{_SUFFIX[value.lane]}"
+        name = f"llvm.vector.reduce.{stem}.v{value.width}{_SUFFIX[value.lane]}"
         return _call(builder, name, value, _LLVM[value.lane], list(args))
 
     return value.lane(value), codegen

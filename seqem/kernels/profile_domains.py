@@ -6,8 +6,34 @@ Cells are laid out as :mod:`seqem.kernels.profile_forward` fills them. Nodes and
 import numpy as np
 
 from seqem.kernels._jit import kernel
+from seqem.kernels._lanes import (
+    add,
+    last_lane,
+    load,
+    maximum,
+    multiply,
+    reduce_max,
+    scan_up_best,
+    shift_up,
+    splat,
+    store,
+)
+from seqem.kernels.profile_forward import (
+    AHEAD,
+    AT_II,
+    AT_MI,
+    E_TO_C,
+    E_TO_J,
+    EXIT,
+    IN_BM,
+    IN_DM,
+    IN_IM,
+    IN_MD,
+    IN_MM,
+    LOOP,
+)
+from seqem.kernels.profile_forward import CHAIN as CHAIN_UP
 
-LOOP, MOVE, E_TO_C, E_TO_J = range(4)
 N, B, E, J, C, SCALE = range(6)
 MATCH, INSERT, DELETE = range(3)
 # Rows of ``steps`` (STEPS, M): as the fields of seqem.profile.configure.Steps.
@@ -237,94 +263,100 @@ def link_segments(segments, overlap, diagonals, cluster):
 
 
 @kernel
-def decode(ahead, behind, special, cells, later, width, states, usage):
+def decode(ahead, behind, special, cells, later, states, usage, dim):
     """Turn ``cells`` from Forward into posteriors, given Backward's ``later``; fill those of N, J, C in ``states`` (L + 1, 3).
 
     ``usage`` (3, padded M) gets the expected numbers of uses of match and insert states, and of flanks in [2, 0].
     """
-    L = ahead.shape[0] - 1
-    row = cells.shape[0] // (L + 1)
+    W, L = len(dim), ahead.shape[0] - 1
+    row, padded = cells.shape[0] // (L + 1), usage.shape[1]
     scale = 1 / behind[0, N]
+    factor = splat(cells, scale, dim)
     usage[:] = 0
-    for p in range(row):
-        cells[p] = 0
+    cells[:row] = 0
     states[0, 0] = states[0, 1] = states[0, 2] = 0
     flanks = 0.0
     for i in range(1, L + 1):
-        for q in range(row // (3 * width)):
-            at = i * row + q * 3 * width
-            for lane in range(width):
-                value = cells[at + lane] * later[at + lane] * scale
-                cells[at + lane] = value
-                usage[0, q * width + lane] += value
-            at += width
-            for lane in range(width):
-                value = cells[at + lane] * later[at + lane] * scale
-                cells[at + lane] = value
-                usage[1, q * width + lane] += value
-        factor = special[LOOP] * scale / ahead[i, SCALE]
-        states[i, 0] = ahead[i - 1, N] * behind[i, N] * factor
-        states[i, 1] = ahead[i - 1, J] * behind[i, J] * factor
-        states[i, 2] = ahead[i - 1, C] * behind[i, C] * factor
+        for q in range(padded // W):
+            for state in range(2):
+                at, to = i * row + (q * 3 + state) * W, state * padded + q * W
+                value = multiply(multiply(load(cells, at, dim), load(later, at, dim)), factor)
+                store(cells, at, value)
+                store(usage, to, add(load(usage, to, dim), value))
+        leave = special[LOOP] * scale / ahead[i, SCALE]
+        states[i, 0] = ahead[i - 1, N] * behind[i, N] * leave
+        states[i, 1] = ahead[i - 1, J] * behind[i, J] * leave
+        states[i, 2] = ahead[i - 1, C] * behind[i, C] * leave
         flanks += states[i, 0] + states[i, 1] + states[i, 2]
     usage[2, 0] = flanks
 
 
 @kernel
-def align(posterior, width, flanks, steps, cells, path):
+def align(posterior, flanks, gates, steps, cells, path, dim):
     """Fill ``path`` (n, 3) backwards with state, node and residue of the alignment of the greatest expected accuracy.
 
-    ``posterior`` as :func:`decode` leaves it, ``cells`` is scratch of the same shape. One domain only (Kall et al. 2005: only
-    steps of non-zero probability). Return the length of the path and the expected number of residues placed rightly.
+    ``posterior`` as :func:`decode` leaves it, ``cells`` is scratch of the same shape, ``gates`` like Forward's table: 0
+    where a step is possible, else -inf (Kall et al. 2005). One domain only. Return the length of the path and the
+    expected number of residues placed rightly.
     """
-    L = flanks.shape[0] - 1
-    n_nodes = steps.shape[1]
-    row = posterior.shape[0] // (L + 1)
-    never = -np.inf
-    for p in range(row):
-        cells[p] = never
-    ends, last = np.empty(L + 1), np.empty(L + 1, np.int64)
-    before, n = 0.0, 0.0
-    best_c, exit_row = never, 0
+    W, L = len(dim), flanks.shape[0] - 1
+    row, table = posterior.shape[0] // (L + 1), gates.shape[1] * W
+    never = splat(cells, -np.inf, dim)
+    for p in range(row // W):
+        store(cells, p * W, never)
+    before, best_c, exit_row = 0.0, -np.inf, 0
     for i in range(1, L + 1):
-        ends[i], last[i] = never, 0
-        m_left = d_left = never
-        for k in range(n_nodes):
-            at, up = _at(row, width, i, k, MATCH), _at(row, width, i - 1, k, MATCH)
-            best = before if steps[ENTRY, k] > 0 else never
-            if k > 0:
-                left = _at(row, width, i - 1, k - 1, MATCH)
-                if steps[IN_M, k] > 0:
-                    best = max(best, cells[left])
-                if steps[IN_I, k] > 0:
-                    best = max(best, cells[left + width])
-                if steps[IN_D, k] > 0:
-                    best = max(best, cells[left + 2 * width])
-            match = best + posterior[at]
-            stay = max(cells[up] if steps[OPEN, k] > 0 else never, cells[up + width] if steps[STAY, k] > 0 else never)
-            delete = max(m_left if steps[SKIP, k] > 0 else never, d_left if steps[CHAIN, k] > 0 else never)
-            cells[at], cells[at + width], cells[at + 2 * width] = match, stay + posterior[at + width], delete
-            m_left, d_left = match, delete
-            if steps[LEAVE, k] > 0 and match > ends[i]:
-                ends[i], last[i] = match, k
-        if steps[LEAVE, n_nodes - 1] > 0 and d_left > ends[i]:
-            ends[i], last[i] = d_left, -n_nodes
-        if ends[i] >= best_c + flanks[i, 2]:
-            best_c, exit_row = ends[i], i
-        else:
-            best_c += flanks[i, 2]
-        n += flanks[i, 0]
-        before = n
+        old, new = (i - 1) * row, i * row
+        enter = splat(cells, before, dim)
+        m_before, i_before, d_before, m_last, d_last, ends = never, never, never, never, never, never
+        for q in range(row // (3 * W)):
+            at, t = q * 3 * W, q * table
+            m_old, i_old, d_old = (
+                load(cells, old + at, dim),
+                load(cells, old + at + W, dim),
+                load(cells, old + at + 2 * W, dim),
+            )
+            best = add(enter, load(gates, t + IN_BM * W, dim))
+            best = maximum(best, add(shift_up(m_old, m_before), load(gates, t + IN_MM * W, dim)))
+            best = maximum(best, add(shift_up(i_old, i_before), load(gates, t + IN_IM * W, dim)))
+            best = maximum(best, add(shift_up(d_old, d_before), load(gates, t + IN_DM * W, dim)))
+            m_new = add(best, load(posterior, new + at, dim))
+            stay = maximum(add(m_old, load(gates, t + AT_MI * W, dim)), add(i_old, load(gates, t + AT_II * W, dim)))
+            i_new = add(stay, load(posterior, new + at + W, dim))
+            d_new = scan_up_best(add(shift_up(m_new, m_last), load(gates, t + IN_MD * W, dim)), gates, t + AHEAD * W)
+            d_new = maximum(d_new, add(last_lane(d_last), load(gates, t + CHAIN_UP * W, dim)))
+            store(cells, new + at, m_new)
+            store(cells, new + at + W, i_new)
+            store(cells, new + at + 2 * W, d_new)
+            ends = maximum(ends, add(maximum(m_new, d_new), load(gates, t + EXIT * W, dim)))
+            m_before, i_before, d_before, m_last, d_last = m_old, i_old, d_old, m_new, d_new
+        e = float(reduce_max(ends))
+        best_c += flanks[i, 2]
+        if e >= best_c:
+            best_c, exit_row = e, i
+        before += flanks[i, 0]
     if exit_row == 0:
         return 0, 0.0
-    return _trace_back(cells, posterior, row, width, steps, flanks, exit_row, last[exit_row], path), best_c
+    return _trace_back(cells, row, W, steps, flanks, exit_row, path), best_c
 
 
 @kernel
-def _trace_back(cells, posterior, row, width, steps, flanks, i, k, path):
+def _last_state(cells, row, width, steps, i):
+    """Return the state and node, from 0, that the best path leaves the model from."""
+    n_nodes = steps.shape[1]
+    best, state, node = -np.inf, P_M, 0
+    for k in range(n_nodes):
+        if steps[LEAVE, k] > 0 and cells[_at(row, width, i, k, MATCH)] > best:
+            best, node = cells[_at(row, width, i, k, MATCH)], k
+    if steps[LEAVE, n_nodes - 1] > 0 and cells[_at(row, width, i, n_nodes - 1, DELETE)] > best:
+        state, node = P_D, n_nodes - 1
+    return state, node
+
+
+@kernel
+def _trace_back(cells, row, width, steps, flanks, i, path):
     count = 0
-    state = P_M if k >= 0 else P_D
-    k = k if k >= 0 else -k - 1
+    state, k = _last_state(cells, row, width, steps, i)
     before = np.zeros(i + 1)
     for t in range(1, i + 1):
         before[t] = before[t - 1] + flanks[t, 0]

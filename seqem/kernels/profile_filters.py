@@ -13,7 +13,7 @@ from seqem.kernels._lanes import (
     load,
     maximum,
     reduce_max,
-    scan_up,
+    scan_up_best,
     shift_up,
     splat,
     store,
@@ -126,7 +126,7 @@ def viterbi_filter(residues, scores, words, base, leave, start, row, dim):
             i_new = add_saturating(m_old, load(words, t + W_MI * W, dim))
             i_new = maximum(i_new, add_saturating(i_old, load(words, t + W_II * W, dim)))
             d_new = add_saturating(shift_up(m_new, m_last), load(words, t + W_MD * W, dim))
-            d_new = scan_up(d_new, words, t + WORDS * W)
+            d_new = scan_up_best(d_new, words, t + WORDS * W)
             d_new = maximum(d_new, add_saturating(last_lane(d_last), load(words, t + W_CHAIN * W, dim)))
             store(row, at, m_new)
             store(row, at + W, i_new)

@@ -157,7 +157,7 @@ class DomainFinder:
         self, residues: AnyArray, first: int, last: int, null2: Array, *, by_expectation: bool
     ) -> list[Envelope]:
         part = residues[first - 1 : last]
-        L, row, width = len(part), self.tables.row, len(self.tables.dim)
+        L, row = len(part), self.tables.row
         specials = self._specials(self.single, len(residues))
         cells = aligned(np.empty((L + 1) * row, _FLOAT))
         cells[:row] = 0
@@ -167,11 +167,11 @@ class DomainFinder:
         later = aligned(np.empty((L + 1) * row, _FLOAT))
         behind = self._backward(part, specials, ahead, later, row)
         flanks, usage = np.empty((L + 1, 3), _FLOAT), np.empty((3, row // 3), _FLOAT)
-        kd.decode(ahead, behind, specials, cells, later, width, flanks, usage)
+        kd.decode(ahead, behind, specials, cells, later, flanks, usage, self.tables.dim)
         if by_expectation:
             null2[first : last + 1] = np.log(self._null2(usage, L))[part]
         path = np.empty((L + len(self.odds) + 2, 3), np.int32)
-        count, accuracy = kd.align(cells, width, flanks, self.steps, later, path)
+        count, accuracy = kd.align(cells, flanks, self.tables.gates, self.steps, later, path, self.tables.dim)
         if count == 0:
             return []
         correction = float(null2[first : last + 1].sum())

@@ -15,11 +15,15 @@ _LINE = 64
 
 @dataclass(frozen=True, eq=False)
 class ForwardTables:
-    """What Forward and Backward read: see :mod:`seqem.kernels.profile_forward`."""
+    """What Forward and Backward read: see :mod:`seqem.kernels.profile_forward`.
+
+    ``gates`` is 0 where ``ahead`` allows a step, else -inf, for the alignment of the greatest expected accuracy.
+    """
 
     odds: AnyArray
     ahead: AnyArray
     back: AnyArray
+    gates: AnyArray
     dim: Dim
 
     @property
@@ -38,10 +42,12 @@ def forward_tables(profile: SearchProfile, *, width: int = 16, dtype: type = np.
     after = [_after(row) for row in (s.match, s.insert, s.delete)]
     back = [*after, s.entry, s.open, s.stay, _after(s.skip), exit_match, exit_delete]
     out = padded(_after(s.chain), width).reshape(-1, width)
+    table = _stack(ahead, [_running(chain), *_doubling(chain)], width)
     return ForwardTables(
         aligned(odds.astype(dtype)),
-        aligned(_stack(ahead, [_running(chain), *_doubling(chain)], width).astype(dtype)),
+        aligned(table.astype(dtype)),
         aligned(_stack(back, [_flip(_running(_flip(out))), *map(_flip, _doubling(_flip(out)))], width).astype(dtype)),
+        aligned(np.where(table > 0, 0.0, -np.inf).astype(dtype)),
         (0,) * width,
     )
 
@@ -96,7 +102,7 @@ def _doubling(chain: AnyArray) -> list[AnyArray]:
 def aligned(array: AnyArray) -> AnyArray:
     """Return a copy that begins at a multiple of 64 bytes: vectors across two cache lines cost twice."""
     room = np.empty(array.nbytes + _LINE, np.uint8)
-    start = -room.ctypes.data % _LINE
+    start = -room.__array_interface__["data"][0] % _LINE
     copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
