@@ -6,7 +6,7 @@ delete chain within a block is a linear recurrence with known factors, solved in
 loop, move, E to C, E to J. A row of cells is (B, 3, W): match, insert, delete; ``stride`` is its size, or 0 to keep one row
 only. ``states`` (L + 1, 6) gets N B E J C and the factor its row was divided by.
 
-Range: rows are divided by E where that passes 1e4, as floats of 32 bits allow; cells that fall below 1e-38 of
+Range: rows are divided by their sum where that passes 1e4, as floats of 32 bits allow; cells that fall below 1e-38 of
 the best become zero. Where all do, Forward is zero: take 64 bits or :mod:`seqem.kernels.profile_log`.
 """
 
@@ -39,6 +39,9 @@ OUT_MM, OUT_IM, OUT_DM, TO_BM, BACK_MI, BACK_II, OUT_MD, EXIT_M, EXIT_D, BACK_CH
 LOOP, MOVE, E_TO_C, E_TO_J = range(4)
 N, B, E, J, C, SCALE, STATES = range(7)
 TOO_LARGE = 1.0e4
+# Rows of the sums of expected counts: steps out of each node, and the entry.
+C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, COUNTS = range(9)
+FEW = 16
 
 
 @kernel
@@ -60,7 +63,7 @@ def forward(residues, odds, ahead, special, cells, stride, states, dim):
         begin = splat(cells, b, dim)
         m_before, i_before, d_before = zero, zero, zero
         m_last, d_last = zero, zero
-        ends = zero
+        ends, mass = zero, zero
         for q in range(blocks):
             at, t = q * 3 * W, q * table
             m_old = load(cells, old + at, dim)
@@ -79,22 +82,24 @@ def forward(residues, odds, ahead, special, cells, stride, states, dim):
             store(cells, new + at, m_new)
             store(cells, new + at + W, i_new)
             store(cells, new + at + 2 * W, d_new)
-            ends = multiply_add(add(m_new, d_new), load(ahead, t + EXIT * W, dim), ends)
+            used = add(m_new, d_new)
+            mass = add(mass, used)
+            ends = multiply_add(used, load(ahead, t + EXIT * W, dim), ends)
             m_before, i_before, d_before = m_old, i_old, d_old
             m_last, d_last = m_new, d_new
         e = reduce_add(ends)
         n, j, c = n * loop, j * loop + e * to_j, c * loop + e * to_c
         b = (n + j) * move
         states[i, SCALE] = 1
-        if e > TOO_LARGE:
-            states[i, SCALE] = e
-            log_scale += np.log(e)
-            down = 1 / e
-            n, j, c, b = n * down, j * down, c * down, b * down
+        size = reduce_add(mass)
+        if size > TOO_LARGE:
+            states[i, SCALE] = size
+            log_scale += np.log(size)
+            down = 1 / size
+            n, j, c, b, e = n * down, j * down, c * down, b * down, e * down
             factor = splat(cells, down, dim)
             for p in range(3 * blocks):
                 store(cells, new + p * W, multiply(load(cells, new + p * W, dim), factor))
-            e = e * 0 + 1
         states[i, N], states[i, B], states[i, E], states[i, J], states[i, C] = n, b, e, j, c
     set_float_mode(mode)
     return log_scale + np.log(c * move)
@@ -158,3 +163,105 @@ def backward(residues, odds, back, special, scales, cells, stride, states, dim):
         states[i, SCALE] = scales[i + 1, SCALE]
     set_float_mode(mode)
     return np.log(states[0, N])
+
+
+@kernel
+def _add_product(sums, offset, a, b, dim):
+    store(sums, offset, multiply_add(a, b, load(sums, offset, dim)))
+
+
+@kernel
+def _pair_sums(residues, odds, ahead, behind, cells, later, weight, sums, uses, dim):
+    """Add to ``sums`` (COUNTS, padded M) what, times the steps, are expected counts; to ``uses`` those of match by residue."""
+    W, L, padded = len(dim), residues.shape[0], odds.shape[1]
+    row = 3 * padded
+    zero = splat(cells, 0.0, dim)
+    share = splat(cells, weight / behind[0, N], dim)
+    for i in range(L + 1):
+        here, there = i * row, (i + 1) * row
+        use = residues[i - 1] * padded if i > 0 else 0
+        emit = residues[i] * padded if i < L else 0
+        down = splat(cells, weight / (behind[0, N] * ahead[i + 1, SCALE]), dim) if i < L else zero
+        begin = splat(cells, ahead[i, B], dim)
+        next_follow, next_delete = zero, zero
+        for q in range(padded // W - 1, -1, -1):
+            at, to = q * 3 * W, q * W
+            match, insert = load(cells, here + at, dim), load(cells, here + at + W, dim)
+            delete = load(cells, here + at + 2 * W, dim)
+            d_later = multiply(load(later, here + at + 2 * W, dim), share)
+            into = shift_down(d_later, next_delete)
+            next_delete = d_later
+            _add_product(sums, C_MD * padded + to, match, into, dim)
+            _add_product(sums, C_DD * padded + to, delete, into, dim)
+            if i > 0:
+                _add_product(uses, use + to, match, multiply(load(later, here + at, dim), share), dim)
+            if i < L:
+                follow = multiply(multiply(load(later, there + at, dim), down), load(odds, emit + to, dim))
+                i_later = multiply(load(later, there + at + W, dim), down)
+                step = shift_down(follow, next_follow)
+                next_follow = follow
+                _add_product(sums, C_MM * padded + to, match, step, dim)
+                _add_product(sums, C_IM * padded + to, insert, step, dim)
+                _add_product(sums, C_DM * padded + to, delete, step, dim)
+                _add_product(sums, C_BM * padded + to, begin, follow, dim)
+                _add_product(sums, C_MI * padded + to, match, i_later, dim)
+                _add_product(sums, C_II * padded + to, insert, i_later, dim)
+
+
+@kernel
+def _move_into(part, total):
+    """Add floats of a few sequences to the totals, of 64 bits, and clear them."""
+    for a in range(part.shape[0]):
+        for b in range(part.shape[1]):
+            total[a, b] += part[a, b]
+            part[a, b] = 0
+
+
+@kernel
+def expected_counts(
+    residues,
+    offsets,
+    weights,
+    again,
+    odds,
+    ahead,
+    back,
+    cells,
+    later,
+    states,
+    behind,
+    part_sums,
+    part_uses,
+    sums,
+    uses,
+    scores,
+    dim,
+):
+    """Add expected counts of many sequences to ``sums`` and ``uses``, fill ``scores`` with their log odds.
+
+    ``again`` is 1 where a sequence may hold several domains, else 0. Where a score is -inf nothing is added.
+    """
+    row, few = 3 * odds.shape[1], 0
+    special = np.empty(4, odds.dtype)
+    cells[:row] = 0
+    mode = get_float_mode()
+    for s in range(offsets.shape[0] - 1):
+        target = residues[offsets[s] : offsets[s + 1]]
+        L = target.shape[0]
+        special[MOVE] = (2.0 + again) / (L + 2.0 + again)
+        special[LOOP] = 1 - special[MOVE]
+        special[E_TO_C], special[E_TO_J] = 1 - 0.5 * again, 0.5 * again
+        scores[s] = forward(target, odds, ahead, special, cells, row, states, dim)
+        if scores[s] == -np.inf:
+            continue
+        backward(target, odds, back, special, states, later, row, behind, dim)
+        set_float_mode(mode | FLUSH)
+        _pair_sums(target, odds, states, behind, cells, later, weights[s], part_sums, part_uses, dim)
+        set_float_mode(mode)
+        few += 1
+        if few == FEW:
+            _move_into(part_sums, sums)
+            _move_into(part_uses, uses)
+            few = 0
+    _move_into(part_sums, sums)
+    _move_into(part_uses, uses)

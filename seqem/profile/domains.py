@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqem.kernels import profile_domains as kd
-from seqem.kernels import profile_forward as kf
-from seqem.profile.configure import SearchProfile, configure
+from seqem.profile.configure import configure
+from seqem.profile.decode import WIDTH, Decoder, Machine, Trace
 from seqem.profile.plan7 import CoreModel
-from seqem.profile.tables import aligned, forward_tables
 from seqem.shapes import AnyArray, Array, IntArray
 
 _START_AT, _EXTEND_TO, _SEVERAL = 0.25, 0.10, 0.20
@@ -23,16 +21,6 @@ _N_SAMPLES, _OVERLAP, _DIAGONALS = 200, 0.8, 4
 _MIN_POSTERIOR, _MIN_END_SUPPORT = 0.25, 0.02
 # The generator of the sampled paths is HMMER's with its seed, 42 mixed: the same clusters, the same envelopes.
 SEED = 42
-_FLOAT = np.float32
-
-
-class Path(NamedTuple):
-    """An alignment of one domain: state, node and residue of each step in order, from 1; with posteriors of residues."""
-
-    states: AnyArray
-    nodes: AnyArray
-    residues: AnyArray
-    posteriors: Array
 
 
 class Envelope(NamedTuple):
@@ -43,7 +31,7 @@ class Envelope(NamedTuple):
     score: float
     correction: float
     accuracy: float
-    path: Path
+    trace: Trace
 
 
 class Domains(NamedTuple):
@@ -70,41 +58,23 @@ def mix_seed(seed: int) -> int:
 class DomainFinder:
     """Find the domains of targets with one model; holds its tables."""
 
-    def __init__(self, core: CoreModel, *, width: int = 16) -> None:
+    def __init__(self, core: CoreModel) -> None:
         self.core = core
         self.profile = configure(core)
-        self.single = configure(core, multihit=False)
-        self.tables = forward_tables(self.profile, width=width)
-        self.steps = np.ascontiguousarray(np.stack(self.profile.steps), dtype=_FLOAT)
+        self.machine = Machine(self.profile, np.float32, WIDTH)
+        self.decoder = Decoder(configure(core, multihit=False))
         self.odds = np.ascontiguousarray(self.profile.odds.T)
         self._seed = mix_seed(SEED)
 
     def forward(self, residues: AnyArray) -> tuple[float, AnyArray]:
         """Return the Forward score in nats and the special states of a target."""
-        cells = np.zeros(self.tables.row, _FLOAT)
-        return self._forward(residues, self._specials(self.profile, len(residues)), cells, 0)
-
-    def _specials(self, profile: SearchProfile, length: int) -> AnyArray:
-        return profile.specials(length).astype(_FLOAT)
-
-    def _forward(self, residues: AnyArray, specials: AnyArray, cells: AnyArray, stride: int) -> tuple[float, AnyArray]:
-        t = self.tables
-        states = np.empty((len(residues) + 1, kf.STATES), _FLOAT)
-        return kf.forward(residues, t.odds, t.ahead, specials, cells, stride, states, t.dim), states
-
-    def _backward(
-        self, residues: AnyArray, specials: AnyArray, scales: AnyArray, cells: AnyArray, stride: int
-    ) -> AnyArray:
-        t = self.tables
-        states = np.empty_like(scales)
-        kf.backward(residues, t.odds, t.back, specials, scales, cells, stride, states, t.dim)
-        return states
+        return self.machine.forward(residues, self.machine.specials(len(residues)), self.machine.one_row())
 
     def find(self, residues: AnyArray, ahead: AnyArray) -> Domains:
         """Return the domains of a target whose special states in Forward are ``ahead``."""
         L = len(residues)
-        specials = self._specials(self.profile, L)
-        behind = self._backward(residues, specials, ahead, np.zeros(self.tables.row, _FLOAT), 0)
+        specials = self.machine.specials(L)
+        behind = self.machine.backward(residues, specials, ahead, self.machine.one_row())
         begins, ends, occupied = np.empty((3, L + 1))
         kd.occupancy(ahead, behind, specials, begins, ends, occupied)
         regions = np.empty((L // 2 + 1, 3), np.int64)
@@ -129,9 +99,9 @@ class DomainFinder:
 
     def _clusters(self, residues: AnyArray, first: int, last: int, null2: Array) -> list[tuple[int, int]]:
         region = residues[first - 1 : last]
-        cells = aligned(np.zeros((len(region) + 1) * self.tables.row, _FLOAT))
-        specials = self._specials(self.profile, len(residues))
-        _, states = self._forward(region, specials, cells, self.tables.row)
+        cells = self.machine.all_rows(len(region))
+        specials = self.machine.specials(len(residues))
+        _, states = self.machine.forward(region, specials, cells)
         ratios = np.empty(len(region) + 1)
         segments = self._sample(region, cells, states, specials, ratios)
         null2[first : last + 1] = np.log(ratios[1:])
@@ -146,7 +116,7 @@ class DomainFinder:
             room *= 4
             segments = np.empty((room, 5), np.int64)
             found = kd.sample_segments(
-                cells, len(self.tables.dim), states, self.steps, self.odds, specials, region,
+                cells, self.machine.width, states, self.machine.steps, self.odds, specials, region,
                 self._seed, _N_SAMPLES, ratios, segments, path,
             )  # fmt: skip
         return segments[:found]
@@ -157,25 +127,13 @@ class DomainFinder:
         self, residues: AnyArray, first: int, last: int, null2: Array, *, by_expectation: bool
     ) -> list[Envelope]:
         part = residues[first - 1 : last]
-        L, row = len(part), self.tables.row
-        specials = self._specials(self.single, len(residues))
-        cells = aligned(np.empty((L + 1) * row, _FLOAT))
-        cells[:row] = 0
-        score, ahead = self._forward(part, specials, cells, row)
-        if not np.isfinite(score):
+        found = self.decoder(part, len(residues), first=first)
+        if found is None:
             return []
-        later = aligned(np.empty((L + 1) * row, _FLOAT))
-        behind = self._backward(part, specials, ahead, later, row)
-        flanks, usage = np.empty((L + 1, 3), _FLOAT), np.empty((3, row // 3), _FLOAT)
-        kd.decode(ahead, behind, specials, cells, later, flanks, usage, self.tables.dim)
         if by_expectation:
-            null2[first : last + 1] = np.log(self._null2(usage, L))[part]
-        path = np.empty((L + len(self.odds) + 2, 3), np.int32)
-        count, accuracy = kd.align(cells, flanks, self.tables.gates, self.steps, later, path, self.tables.dim)
-        if count == 0:
-            return []
+            null2[first : last + 1] = np.log(self._null2(found.usage, len(part)))[part]
         correction = float(null2[first : last + 1].sum())
-        return [Envelope(first, last, score, correction, accuracy, self._path(path[:count][::-1], cells, first))]
+        return [Envelope(first, last, found.score, correction, found.accuracy, found.trace)]
 
     def _null2(self, usage: AnyArray, length: int) -> Array:
         """Return the odds of each symbol in the composition of the domain: canonical by usage, others their mean."""
@@ -185,16 +143,6 @@ class DomainFinder:
         canonical = used[0, :n] @ self.odds[:, :letters] + used[1].sum() + used[2, 0]
         codes = alphabet.codes
         return np.concatenate([codes @ canonical / codes.sum(axis=1), [1.0, 1.0]])
-
-    def _path(self, steps: NDArray[np.int32], posterior: AnyArray, first: int) -> Path:
-        states, nodes, residues = steps.T
-        width, row = len(self.tables.dim), self.tables.row
-        block, lane = np.divmod(nodes - 1, width)
-        at = residues.astype(np.int64) * row + block * 3 * width + (states == kd.P_I) * width + lane
-        values = np.where(states == kd.P_D, 0.0, posterior[at])
-        matches = np.flatnonzero(states == kd.P_M)
-        keep = slice(matches[0], matches[-1] + 1)
-        return Path(states[keep].copy(), nodes[keep].copy(), residues[keep] + (first - 1), values[keep])
 
 
 def cluster_segments(segments: IntArray, n_samples: int) -> list[tuple[int, int]]:

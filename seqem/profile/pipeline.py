@@ -212,5 +212,5 @@ class Pipeline:
         outside = length - (envelope.last - envelope.first + 1)
         bias = self._bias(envelope.correction)
         score = envelope.score + outside * np.log(length / (length + 3.0)) - null - bias
-        placed = envelope.path.residues
+        placed = envelope.trace.residues
         return RawDomain(envelope, score / _LN2, bias / _LN2, residues[placed[0] - 1 : placed[-1]].copy())

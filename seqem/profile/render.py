@@ -6,7 +6,7 @@ import numpy as np
 
 from seqem.kernels.profile_domains import P_D, P_I, P_M
 from seqem.profile.configure import SearchProfile
-from seqem.profile.domains import Path
+from seqem.profile.decode import Trace
 from seqem.profile.hits import DomainAlignment
 from seqem.shapes import AnyArray, Array
 
@@ -19,22 +19,22 @@ def posterior_letters(p: Array) -> AnyArray:
     return _TENTHS[np.minimum(np.floor((np.asarray(p, np.float32) + np.float32(0.05)) * 10), 10).astype(int)]
 
 
-def render(profile: SearchProfile, path: Path, residues: AnyArray) -> DomainAlignment:
+def render(profile: SearchProfile, trace: Trace, residues: AnyArray) -> DomainAlignment:
     """Return the lines of an alignment.
 
     Parameters
     ----------
     profile : SearchProfile
         The model.
-    path : Path
+    trace : Trace
         From first to last match.
     residues : ndarray of uint8
         Symbols of the target from the first to the last aligned one.
     """
     core = profile.core
-    deleted, inserted, matched = (path.states == state for state in (P_D, P_I, P_M))
-    nodes = path.nodes - 1
-    at = path.residues - path.residues[0]
+    deleted, inserted, matched = (trace.states == state for state in (P_D, P_I, P_M))
+    nodes = trace.nodes - 1
+    at = trace.residues - trace.residues[0]
     consensus = _letters(core.consensus or "X" * core.n_nodes)
     letters = _letters(core.alphabet.decode(residues))[at]
     model = np.where(inserted, _DOT, consensus[nodes]).astype(np.uint8)
@@ -43,7 +43,7 @@ def render(profile: SearchProfile, path: Path, residues: AnyArray) -> DomainAlig
     match = np.where(same, model, np.where(similar, _PLUS, _BLANK))
     match = np.where(matched, match, _BLANK).astype(np.uint8)
     target = np.where(deleted, _DASH, np.where(inserted, letters + 32, letters)).astype(np.uint8)
-    posterior = np.where(deleted, _DOT, posterior_letters(path.posteriors)).astype(np.uint8)
+    posterior = np.where(deleted, _DOT, posterior_letters(trace.posteriors)).astype(np.uint8)
     extra = [_annotation(line, nodes, inserted) for line in (core.reference, core.structure, core.mask)]
     return DomainAlignment(*(line.tobytes().decode() for line in (model, match, target, posterior)), *extra)
 

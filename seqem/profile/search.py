@@ -165,12 +165,12 @@ def _domain(
     pipeline: Pipeline, raw: RawDomain, z: float, domain_z: float, limits: _Limits, hit_included: bool
 ) -> Domain:
     log_p = pipeline.log_p(raw.score)
-    envelope, path = raw.envelope, raw.envelope.path
+    envelope, trace = raw.envelope, raw.envelope.trace
     return Domain(
-        raw.score, raw.bias, envelope.first, envelope.last, int(path.residues[0]), int(path.residues[-1]),
-        int(path.nodes[0]), int(path.nodes[-1]), log_p, float(np.exp(log_p) * domain_z), float(np.exp(log_p) * z),
+        raw.score, raw.bias, envelope.first, envelope.last, int(trace.residues[0]), int(trace.residues[-1]),
+        int(trace.nodes[0]), int(trace.nodes[-1]), log_p, float(np.exp(log_p) * domain_z), float(np.exp(log_p) * z),
         envelope.accuracy / (envelope.last - envelope.first + 1),
         limits.reports_domain(raw.score, log_p, domain_z),
         hit_included and limits.includes_domain(raw.score, log_p, domain_z),
-        render(pipeline.finder.profile, path, raw.residues),
+        render(pipeline.finder.profile, trace, raw.residues),
     )  # fmt: skip
