@@ -79,7 +79,17 @@ VERBS: dict[str, Entry] = {
     "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
 }
 
+# What a profile HMM is read from and written to.
+PROFILE_FILES: dict[str, Entry] = {
+    "read": Entry("seqem.io.hmmer3:read_model", "the first model of a HMMER3 file"),
+    "write": Entry("seqem.io.hmmer3:write_models", "models to a HMMER3 file"),
+    "alignment": Entry("seqem.io.alignments:read_alignment", "an alignment of any known format"),
+}
+
 OTHERS: tuple[Entry, ...] = (
+    Entry("seqem.profile.estimator:ProfileHMM", "profile hidden Markov model of a family"),
+    Entry("seqem.io.hmmer3:ModelLibrary", "profile HMMs of a file, read on demand"),
+    Entry("seqem.io.alignments:read_alignment", "an alignment of any known format"),
     Entry("seqem.core.batch:SequenceBatch", "ragged sequences as one array"),
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
     Entry("seqem.io.models:save", "an estimator to a file"),

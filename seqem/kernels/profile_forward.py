@@ -39,8 +39,8 @@ OUT_MM, OUT_IM, OUT_DM, TO_BM, BACK_MI, BACK_II, OUT_MD, EXIT_M, EXIT_D, BACK_CH
 LOOP, MOVE, E_TO_C, E_TO_J = range(4)
 N, B, E, J, C, SCALE, STATES = range(7)
 TOO_LARGE = 1.0e4
-# Rows of the sums of expected counts: steps out of each node, and the entry.
-C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, COUNTS = range(9)
+# Rows of the sums of expected counts: steps out of each node, the entry, and residues in N and in C.
+C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, C_FLANKS, COUNTS = range(10)
 FEW = 16
 
 
@@ -171,7 +171,7 @@ def _add_product(sums, offset, a, b, dim):
 
 
 @kernel
-def _pair_sums(residues, odds, ahead, behind, cells, later, weight, sums, uses, dim):
+def _pair_sums(residues, odds, loop, ahead, behind, cells, later, weight, sums, uses, dim):
     """Add to ``sums`` (COUNTS, padded M) what, times the steps, are expected counts; to ``uses`` those of match by residue."""
     W, L, padded = len(dim), residues.shape[0], odds.shape[1]
     row = 3 * padded
@@ -182,6 +182,10 @@ def _pair_sums(residues, odds, ahead, behind, cells, later, weight, sums, uses, 
         use = residues[i - 1] * padded if i > 0 else 0
         emit = residues[i] * padded if i < L else 0
         down = splat(cells, weight / (behind[0, N] * ahead[i + 1, SCALE]), dim) if i < L else zero
+        if i > 0:
+            stay = weight * loop / (behind[0, N] * ahead[i, SCALE])
+            sums[C_FLANKS, 0] += ahead[i - 1, N] * behind[i, N] * stay
+            sums[C_FLANKS, 1] += ahead[i - 1, C] * behind[i, C] * stay
         begin = splat(cells, ahead[i, B], dim)
         next_follow, next_delete = zero, zero
         for q in range(padded // W - 1, -1, -1):
@@ -256,7 +260,7 @@ def expected_counts(
             continue
         backward(target, odds, back, special, states, later, row, behind, dim)
         set_float_mode(mode | FLUSH)
-        _pair_sums(target, odds, states, behind, cells, later, weights[s], part_sums, part_uses, dim)
+        _pair_sums(target, odds, special[LOOP], states, behind, cells, later, weights[s], part_sums, part_uses, dim)
         set_float_mode(mode)
         few += 1
         if few == FEW:

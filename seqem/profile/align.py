@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,12 +14,16 @@ from seqem.bio.alignment import Alignment
 from seqem.core.batch import SequenceBatch
 from seqem.kernels.profile_domains import P_D, P_I, P_M
 from seqem.profile.configure import Mode, SearchProfile, configure
-from seqem.profile.decode import Decoded, Decoder
+from seqem.profile.decode import Decoded, Decoder, Trace
+from seqem.profile.domains import DomainFinder, Envelope
+from seqem.profile.evalue import null_score
 from seqem.profile.plan7 import CoreModel
 from seqem.profile.render import posterior_letters
 from seqem.shapes import AnyArray, Array, IntArray
 
 _GAP = ord(".")
+# Bits from which a domain is a domain: about one in a hundred random sequences reaches it.
+_GOOD = 5.0
 
 
 class AlignedFamily(NamedTuple):
@@ -33,14 +38,20 @@ class AlignedFamily(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of an alignment to be; ``decoded`` is None where there is nothing to align."""
+    """A row of an alignment to be: a sequence with the traces of its domains in order, each of other residues.
+
+    ``flanks`` is the probability of each residue to lie outside of the model.
+    """
 
     name: str
     residues: AnyArray
-    decoded: Decoded | None
+    flanks: Array
+    traces: tuple[Trace, ...]
 
 
-def align(core: CoreModel, batch: SequenceBatch, *, mode: Mode = "local", trim: bool = False) -> AlignedFamily:
+def align(
+    core: CoreModel, batch: SequenceBatch, *, mode: Mode = "local", trim: bool = False, all_domains: bool = False
+) -> AlignedFamily:
     """Align each sequence of a batch to a model, by the greatest expected accuracy.
 
     Parameters
@@ -53,24 +64,75 @@ def align(core: CoreModel, batch: SequenceBatch, *, mode: Mode = "local", trim: 
         Whether sequences may hold a part of the model, as hmmalign has it, or hold all of it.
     trim : bool
         Leave out what lies before and after the model.
+    all_domains : bool
+        Align every domain of a sequence, not only the best: the columns repeat the model as often as the sequence with
+        the most domains needs, first domains under each other, then second ones.
 
     Returns
     -------
     AlignedFamily
         Columns of the model have the reference "x"; a sequence without any domain is an insert.
     """
-    rows = rows_of(configure(core, mode=mode, multihit=False), batch)
+    one = configure(core, mode=mode, multihit=False)
+    rows = rows_of_domains(core, batch, mode) if all_domains else rows_of(one, batch)
     return assemble(core, rows, trim=trim)
 
 
 def rows_of(profile: SearchProfile, batch: SequenceBatch) -> list[Row]:
-    """Return the sequences with their traces."""
+    """Return the sequences, each with the trace of one domain."""
     decoder = Decoder(profile)
-    names = batch.names or tuple(str(s + 1) for s in range(len(batch)))
+    return [_row(name, residues, decoder(residues, len(residues))) for name, residues in _named(batch)]
+
+
+def _row(name: str, residues: AnyArray, found: Decoded | None) -> Row:
+    if found is None:
+        return Row(name, residues, np.ones(len(residues)), ())
+    return Row(name, residues, found.flanks.astype(np.float64), (found.trace,))
+
+
+def _named(batch: SequenceBatch) -> Iterator[tuple[str, AnyArray]]:
+    return zip(batch.names or tuple(str(s + 1) for s in range(len(batch))), batch, strict=True)
+
+
+def rows_of_domains(core: CoreModel, batch: SequenceBatch, mode: Mode = "local") -> list[Row]:
+    """Return the sequences, each with the traces of all its domains.
+
+    Domains are found in the local mode; each is then aligned in ``mode`` to all that lies nearer to it than to another.
+    """
+    finder = DomainFinder(core)
+    decoder = Decoder(configure(core, mode=mode, multihit=False))
     rows = []
-    for name, residues in zip(names, batch, strict=True):
-        rows.append(Row(name, residues, decoder(residues, len(residues))))
+    for name, residues in _named(batch):
+        found = [decoder(residues[lo:hi], len(residues), first=lo + 1) for lo, hi in _territories(finder, residues)]
+        domains = [domain for domain in found if domain is not None]
+        flanks = (
+            np.concatenate([domain.flanks for domain in domains])
+            if len(domains) == len(found)
+            else np.ones(len(residues))
+        )
+        rows.append(Row(name, residues, flanks.astype(np.float64), tuple(domain.trace for domain in domains)))
     return rows
+
+
+def _territories(finder: DomainFinder, residues: AnyArray) -> list[tuple[int, int]]:
+    """Return where to look for each domain: the sequence, cut half way between good domains that do not overlap."""
+    if not len(residues):
+        return []
+    cuts, last = [0], 0
+    for envelope in finder.find(residues, finder.forward(residues)[1]).envelopes:
+        nodes = envelope.trace.nodes
+        short = 2 * (nodes[-1] - nodes[0] + 1) <= finder.core.n_nodes
+        if short or envelope.first <= last or _bits(envelope, len(residues)) < _GOOD:
+            continue
+        if last:
+            cuts.append((last + envelope.first) // 2)
+        last = envelope.last
+    return list(itertools.pairwise([*cuts, len(residues)]))
+
+
+def _bits(envelope: Envelope, length: int) -> float:
+    outside = length - (envelope.last - envelope.first + 1)
+    return float(envelope.score + outside * np.log(length / (length + 3.0)) - null_score(length)) / np.log(2.0)
 
 
 def assemble(core: CoreModel, rows: Iterable[Row], *, trim: bool = False) -> AlignedFamily:
@@ -79,15 +141,17 @@ def assemble(core: CoreModel, rows: Iterable[Row], *, trim: bool = False) -> Ali
     Residues before the model are flush right, those after it flush left, inserts are split between both sides.
     """
     rows = list(rows)
+    blocks = max((len(row.traces) for row in rows), default=0) or 1
     M, gap = core.n_nodes, core.alphabet.gap
+    slots = blocks * M + 1
     places = [_place(row, M) for row in rows]
-    widths = np.zeros(M + 1, np.int64)
+    widths = np.zeros(slots, np.int64)
     for slot, _ in places:
-        np.maximum(widths, np.bincount(slot[slot >= 0], minlength=M + 1), out=widths)
+        np.maximum(widths, np.bincount(slot[slot >= 0], minlength=slots), out=widths)
     if trim:
-        widths[0] = widths[M] = 0
+        widths[0] = widths[-1] = 0
     node_column = np.cumsum(widths[:-1] + 1) - 1
-    total = int(widths.sum()) + M
+    total = int(widths.sum()) + slots - 1
     symbols = np.full((len(rows), total), gap, np.uint8)
     letters = np.full((len(rows), total), _GAP, np.uint8)
     sums, counts = np.zeros(total), np.zeros(total)
@@ -102,26 +166,31 @@ def assemble(core: CoreModel, rows: Iterable[Row], *, trim: bool = False) -> Ali
     is_node = np.zeros(total, bool)
     is_node[node_column] = True
     alignment = Alignment(
-        symbols, core.alphabet, tuple(row.name for row in rows), name=core.name, reference=_marked(is_node, "x")
+        symbols,
+        core.alphabet,
+        tuple(row.name for row in rows),
+        name=core.name,
+        reference=_spread("x" * M * blocks, is_node),
     )
-    alignment = replace(alignment, structure=_spread(core.structure, is_node), mask=_spread(core.mask, is_node))
+    structure, mask = (line and _spread(line * blocks, is_node) for line in (core.structure, core.mask))
+    alignment = replace(alignment, structure=structure, mask=mask)
     mean = np.divide(sums, counts, out=np.zeros(total), where=counts > 0)
     consensus = np.where(is_node & (counts > 0), posterior_letters(mean), _GAP).astype(np.uint8)
     return AlignedFamily(alignment, tuple(line.tobytes().decode() for line in letters), consensus.tobytes().decode())
 
 
 def _place(row: Row, n_nodes: int) -> tuple[IntArray, IntArray]:
-    """Return for each residue the node that its insert follows, else -1, and the node that it matches, else 0."""
-    slot, node = np.full(len(row.residues), -1), np.zeros(len(row.residues), np.int64)
-    if row.decoded is None:
-        slot[:] = 0
-        return slot, node
-    trace = row.decoded.trace
-    slot[: trace.residues[0] - 1] = 0
-    slot[trace.residues[-1] :] = n_nodes
-    inserted, matched = trace.states == P_I, trace.states == P_M
-    slot[trace.residues[inserted] - 1] = trace.nodes[inserted]
-    node[trace.residues[matched] - 1] = trace.nodes[matched]
+    """Return for each residue the node that its insert follows, else -1, and the node that it matches, else 0.
+
+    Nodes of the second domain count on from those of the first.
+    """
+    slot, node = np.zeros(len(row.residues), np.int64), np.zeros(len(row.residues), np.int64)
+    for block, trace in enumerate(row.traces):
+        inserted, matched = trace.states == P_I, trace.states == P_M
+        slot[trace.residues[0] - 1 : trace.residues[-1]] = -1
+        slot[trace.residues[-1] :] = (block + 1) * n_nodes
+        slot[trace.residues[inserted] - 1] = block * n_nodes + trace.nodes[inserted]
+        node[trace.residues[matched] - 1] = block * n_nodes + trace.nodes[matched]
     return slot, node
 
 
@@ -142,21 +211,14 @@ def _columns(slot: IntArray, node: IntArray, node_column: IntArray, widths: IntA
 
 def _posteriors(row: Row) -> Array:
     """Return the posterior of each residue's place."""
-    if row.decoded is None:
-        return np.ones(len(row.residues))
-    values, trace = row.decoded.flanks.astype(np.float64), row.decoded.trace
-    placed = trace.states != P_D
-    values[trace.residues[placed] - 1] = trace.posteriors[placed]
+    values = row.flanks.copy()
+    for trace in row.traces:
+        placed = trace.states != P_D
+        values[trace.residues[placed] - 1] = trace.posteriors[placed]
     return values
 
 
-def _marked(is_node: NDArray[np.bool_], mark: str) -> str:
-    return np.where(is_node, ord(mark), _GAP).astype(np.uint8).tobytes().decode()
-
-
-def _spread(line: str | None, is_node: NDArray[np.bool_]) -> str | None:
-    if line is None:
-        return None
+def _spread(line: str, is_node: NDArray[np.bool_]) -> str:
     letters = np.full(len(is_node), _GAP, np.uint8)
     letters[is_node] = np.frombuffer(line.encode("ascii"), np.uint8)
     return letters.tobytes().decode()

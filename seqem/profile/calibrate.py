@@ -11,9 +11,8 @@ from seqem.bio.background import background
 from seqem.kernels import profile_forward as kf
 from seqem.profile.configure import configure
 from seqem.profile.domains import SEED, mix_seed
-from seqem.profile.evalue import gumbel_fit, gumbel_location, gumbel_quantile
+from seqem.profile.evalue import gumbel_fit, gumbel_location, gumbel_quantile, null_score
 from seqem.profile.filters import Filters
-from seqem.profile.pipeline import null_score
 from seqem.profile.plan7 import Calibration, CoreModel
 from seqem.profile.tables import forward_tables
 from seqem.shapes import AnyArray, Array

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqem.shapes import Array
+from seqem.shapes import Array, IntArray
+
+
+def null_score(lengths: IntArray | int) -> Array:
+    """Return the log probability of the length under the null model, in nats."""
+    L = np.asarray(lengths, dtype=np.float64)
+    return L * np.log(L / (L + 1)) - np.log(L + 1)
 
 
 def gumbel_survival(score: Array, location: float, scale: float) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from seqem.bio.alphabet import Alphabet
 from seqem.bio.background import background
 from seqem.core.batch import SequenceBatch
+from seqem.distributions.transforms import Simplex
 from seqem.em.protocol import EStep
 from seqem.errors import NumericalError
 from seqem.kernels import profile_forward as kf
@@ -20,6 +21,9 @@ from seqem.profile.tables import aligned, forward_tables
 from seqem.shapes import AnyArray, Array
 
 _TRIPLE, _INSERT, _DELETE = slice(MM, MD + 1), slice(IM, II + 1), slice(DM, DD + 1)
+# Groups of free transitions with the first node that has them; the last node leads to the end.
+_FREE = ((0, _TRIPLE), (0, _INSERT), (1, _DELETE))
+_SIMPLEX = Simplex()
 
 
 class FamilyParams(NamedTuple):
@@ -30,10 +34,11 @@ class FamilyParams(NamedTuple):
 
 
 class FamilyCounts(NamedTuple):
-    """Expected counts in the shape of the parameters, and the weight of the sequences."""
+    """Expected counts in the shape of the parameters, residues before and after the model, weight of the sequences."""
 
     match: Array
     transitions: Array
+    flanks: Array
     weight: Array
 
 
@@ -93,17 +98,17 @@ class FamilyModel:
         profile = self.profile(params)
         weights = np.ones(len(batch)) if batch.weights is None else batch.weights
         sums = np.zeros((kf.COUNTS, len(params.match)))
-        uses = np.zeros_like(profile.odds)
-        scores = self._add(profile, batch, weights, np.float32, 16, sums, uses)
+        uses, flanks = np.zeros_like(profile.odds), np.zeros(2)
+        scores = self._add(profile, batch, weights, np.float32, 16, sums, uses, flanks)
         lost = np.flatnonzero(np.isneginf(scores))
         if len(lost):  # beyond the range of 32 bits
             rest = SequenceBatch.of([batch[s] for s in lost.tolist()])
-            scores[lost] = self._add(profile, rest, weights[lost], np.float64, 8, sums, uses)
+            scores[lost] = self._add(profile, rest, weights[lost], np.float64, 8, sums, uses, flanks)
         if not np.isfinite(scores).all():
             raise NumericalError(
                 "a sequence is impossible under the model", got=f"{int((~np.isfinite(scores)).sum())} such"
             )
-        counts = self._counts(profile, sums, uses, float(weights.sum()))
+        counts = self._counts(profile, sums, uses, flanks, float(weights.sum()))
         return EStep(counts, float(scores @ weights))
 
     def _add(
@@ -115,6 +120,7 @@ class FamilyModel:
         width: int,
         sums: Array,
         uses: Array,
+        flanks: Array,
     ) -> Array:
         """Add the sums over a batch and return its scores in nats."""
         t = forward_tables(profile, width=width, dtype=dtype)
@@ -132,10 +138,11 @@ class FamilyModel:
             states, behind, part, part_uses, all_sums, all_uses, scores, t.dim,
         )  # fmt: skip
         sums += all_sums[:, : sums.shape[1]]
+        flanks += all_sums[kf.C_FLANKS, :2]
         uses += all_uses[:, : uses.shape[1]]
         return scores
 
-    def _counts(self, profile: SearchProfile, sums: Array, uses: Array, weight: float) -> FamilyCounts:
+    def _counts(self, profile: SearchProfile, sums: Array, uses: Array, flanks: Array, weight: float) -> FamilyCounts:
         core, s = profile.core, profile.steps
         t = core.transitions
         counts = np.zeros_like(t)
@@ -151,7 +158,7 @@ class FamilyModel:
         if self.mode == "glocal":
             _add_entries(counts, t, sums[kf.C_BM] * s.entry)
         letters = len(self.alphabet.letters)
-        return FamilyCounts(self._spread(core, uses, letters), counts, np.array(weight))
+        return FamilyCounts(self._spread(core, uses, letters), counts, flanks, np.array(weight))
 
     def _spread(self, core: CoreModel, uses: Array, letters: int) -> Array:
         """Return counts of canonical letters, degenerate ones spread as the model's emissions say."""
@@ -166,13 +173,36 @@ class FamilyModel:
         p = self.prior
         match = p.match.improve(stats.match, params.match)
         t, c = params.transitions.copy(), stats.transitions
-        for part, prior in (
-            (_TRIPLE, p.match_transitions),
-            (_INSERT, p.insert_transitions),
-            (_DELETE, p.delete_transitions),
-        ):
-            first = 1 if part is _DELETE else 0
+        priors = (p.match_transitions, p.insert_transitions, p.delete_transitions)
+        for prior, (first, part) in zip(priors, _FREE, strict=True):
             t[first:-1, part] = prior.improve(c[first:-1, part], t[first:-1, part])
+        return FamilyParams(match, t)
+
+    def expected_log_likelihood(self, stats: FamilyCounts, params: FamilyParams, reference: FamilyParams) -> float:
+        """Return Q(params | reference) up to a constant, of the statistics taken at ``reference``."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps = np.where(stats.transitions > 0, stats.transitions * np.log(params.transitions), 0.0)
+        return float((stats.match * np.log(params.match)).sum() + steps.sum())
+
+    def pack(self, params: FamilyParams) -> Array:
+        """Return additive log-ratios of all free probabilities."""
+        rows = [params.match, *(params.transitions[first:-1, part] for first, part in _FREE)]
+        return np.concatenate([_SIMPLEX.pack(row, np.zeros(row.shape, bool)) for row in rows])
+
+    def unpack(self, vector: Array, like: FamilyParams) -> FamilyParams:
+        """Return the parameters of log-ratios."""
+        t = like.transitions.copy()
+        at = 0
+
+        def rows(old: Array) -> Array:
+            nonlocal at
+            size = old.shape[0] * (old.shape[1] - 1)
+            at += size
+            return _SIMPLEX.unpack(vector[at - size : at], old, np.zeros(old.shape, bool))
+
+        match = rows(like.match)
+        for first, part in _FREE:
+            t[first:-1, part] = rows(t[first:-1, part])
         return FamilyParams(match, t)
 
     def log_prior(self, params: FamilyParams) -> float:

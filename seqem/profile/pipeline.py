@@ -10,7 +10,7 @@ import numpy as np
 from seqem.core.batch import SequenceBatch
 from seqem.errors import DataError, ParameterError
 from seqem.profile.domains import DomainFinder, Domains, Envelope
-from seqem.profile.evalue import exponential_log_survival, gumbel_survival
+from seqem.profile.evalue import exponential_log_survival, gumbel_survival, null_score
 from seqem.profile.filters import Filters
 from seqem.profile.options import SearchOptions
 from seqem.profile.plan7 import Calibration, CoreModel
@@ -66,12 +66,6 @@ class PartResult(NamedTuple):
 
     hits: list[RawHit]
     passed: Passed
-
-
-def null_score(lengths: IntArray | int) -> Array:
-    """Return the log probability of the length under the null model, in nats."""
-    L = np.asarray(lengths, dtype=np.float64)
-    return L * np.log(L / (L + 1)) - np.log(L + 1)
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from scipy.special import gammaln, logsumexp
 
 from seqem.bio.alphabet import PROTEIN, Alphabet
 from seqem.errors import FormatError, ParameterError
+from seqem.kernels import profile_build as kb
 from seqem.profile.protein_prior import COMPONENTS, INSERT
 from seqem.shapes import Array
 
@@ -43,9 +44,10 @@ class DirichletMixture:
 
     def _joint(self, counts: Array) -> Array:
         """Return log weight plus log probability of the counts by component, (K, J)."""
-        total, whole = counts.sum(axis=1)[:, None], self.alphas.sum(axis=1)
-        terms = gammaln(counts[:, None, :] + self.alphas) - gammaln(self.alphas)
-        return np.log(self.weights) + terms.sum(axis=2) + gammaln(whole) - gammaln(total + whole)
+        totals = self.alphas.sum(axis=1)
+        terms = np.empty((len(counts), len(self.alphas)))
+        kb.mixture_terms(counts, self.alphas, totals, gammaln(self.alphas).T.copy(), gammaln(totals), terms)
+        return np.log(self.weights) + terms
 
     def mean_posterior(self, counts: Array) -> Array:
         """Return the posterior mean of the probabilities given counts (K, A), shape (K, A).
@@ -56,9 +58,8 @@ class DirichletMixture:
         """
         joint = self._joint(counts)
         share = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-        size = counts.sum(axis=1)[:, None] + self.alphas.sum(axis=1)
-        means = (counts[:, None, :] + self.alphas) / size[:, :, None]
-        return np.einsum("kj,kja->ka", share, means)
+        share /= counts.sum(axis=1)[:, None] + self.alphas.sum(axis=1)
+        return counts * share.sum(axis=1, keepdims=True) + share @ self.alphas
 
     def log_density(self, p: Array) -> Array:
         """Return the log density of each row of probabilities (K, A), of their logits, shape (K,)."""

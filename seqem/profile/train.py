@@ -1,0 +1,159 @@
+"""Train a profile HMM on unaligned sequences: starts, Baum-Welch, surgery, and the choice among starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seqem.bio.background import background
+from seqem.core.batch import SequenceBatch
+from seqem.em.callbacks import Callback
+from seqem.em.driver import FitResult, fit
+from seqem.em.mapreduce import map_reduce
+from seqem.em.restarts import Starts, best_of
+from seqem.em.stop import StopRule
+from seqem.errors import DataError
+from seqem.profile.family import FamilyModel, FamilyParams
+from seqem.profile.surgery import first_transitions, operate
+from seqem.shapes import Array, IntArray
+
+_SHARD_ROWS = 1 << 15
+# Shares of noise mixed into the emissions of the first rounds: a way out of poor starts (Hughey & Krogh 1996).
+_NOISE = (0.4, 0.2, 0.1, 0.05)
+_ITERATIONS_PER_NOISE = 2
+_MOST_SURGERIES = 8
+# Recursions in 32 bits leave rounding in the objective that is not a fall.
+_FALL = 1e-6
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    Attributes
+    ----------
+    model : FamilyModel
+        The recipe that EM climbs.
+    n_nodes : int, optional
+        Length of the model; by default it begins with a typical sequence's and surgery finds it.
+    max_iter : int
+        Iterations of Baum-Welch after each surgery at most.
+    tol : float
+        Converged when the objective changes by no more than this share.
+    sample : int
+        Starts are tried on no more than this many sequences; the best goes on with all of them.
+    """
+
+    model: FamilyModel
+    n_nodes: int | None = None
+    max_iter: int = 60
+    tol: float = 1e-5
+    sample: int = 400
+
+    @property
+    def _stop(self) -> StopRule:
+        return StopRule(max_iter=self.max_iter, rel_tol=self.tol, fall_tol=_FALL)
+
+    def run(
+        self,
+        batch: SequenceBatch,
+        rng: np.random.Generator,
+        *,
+        n_init: int = 4,
+        executor: Executor | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> tuple[FitResult, Starts]:
+        """Return the best fit and how all starts ended.
+
+        Parameters
+        ----------
+        batch : SequenceBatch
+            Unaligned sequences.
+        rng : numpy.random.Generator
+            Draws seeds of starts and noise.
+        n_init : int
+            Number of starts.
+        executor : concurrent.futures.Executor, optional
+            Runs the starts, then the E-steps.
+        callbacks : sequence of callables
+            Told of the last fit.
+
+        Raises
+        ------
+        DataError
+            Where there is no residue to learn from.
+        """
+        lengths = batch.lengths
+        if not lengths.any():
+            raise DataError("the family has no residues", got=f"{len(batch)} sequences, all empty")
+        few = _subset(batch, np.flatnonzero(lengths > 0), self.sample, rng)
+        best, starts = best_of(_Start(self, few), n_init, rng, executor)
+        shards = batch.shards(_SHARD_ROWS)
+        params = best.params
+        if len(few) < len(batch):
+            params = self._until_stable(params, shards, executor)
+        return fit(self.model, params, shards, stop=self._stop, executor=executor, callbacks=callbacks), starts
+
+    def _until_stable(
+        self, params: FamilyParams, shards: Sequence[SequenceBatch], executor: Executor | None = None
+    ) -> FamilyParams:
+        """Return parameters after Baum-Welch and surgery in turn, until surgery asks for nothing more."""
+        results = [fit(self.model, params, shards, stop=self._stop, executor=executor)]
+        while self.n_nodes is None and len(results) < _MOST_SURGERIES:
+            counts = map_reduce(self.model.e_step, results[-1].params, shards, executor).stats
+            operated = operate(results[-1].params, counts, self._unknown)
+            if operated is None:
+                break
+            results.append(fit(self.model, operated, shards, stop=self._stop, executor=executor))
+        return max(results, key=lambda result: result.objective).params
+
+    @property
+    def _unknown(self) -> Array:
+        return background(self.model.alphabet)
+
+    def start(self, batch: SequenceBatch, rng: np.random.Generator) -> FamilyParams:
+        """Return a start from one sequence, of nearly typical length, of the batch."""
+        lengths = batch.lengths
+        wanted = np.median(lengths) if self.n_nodes is None else self.n_nodes
+        near = np.argsort(np.abs(lengths - wanted), kind="stable")[: max(1, len(batch) // 4)]
+        residues = batch[int(rng.choice(near))]
+        n_nodes = len(residues) if self.n_nodes is None else self.n_nodes
+        codes = self.model.alphabet.codes / self.model.alphabet.codes.sum(axis=1, keepdims=True)
+        counts = np.zeros((n_nodes, codes.shape[1]))
+        counts[: len(residues)] = codes[residues[:n_nodes]]
+        return FamilyParams(self.model.prior.match.mean_posterior(counts), first_transitions(n_nodes))
+
+    def anneal(self, params: FamilyParams, batch: SequenceBatch, rng: np.random.Generator) -> FamilyParams:
+        """Return parameters after a few iterations between doses of falling noise."""
+        stop = StopRule(max_iter=_ITERATIONS_PER_NOISE, fall_tol=_FALL)
+        letters = params.match.shape[1]
+        for share in _NOISE:
+            noise = rng.dirichlet(np.full(letters, 1.0), size=len(params.match))
+            noisy = params._replace(match=(1 - share) * params.match + share * noise)
+            params = fit(self.model, noisy, [batch], stop=stop).params
+        return params
+
+
+@dataclass(frozen=True)
+class _Start:
+    """One start, as a function of a generator."""
+
+    training: Training
+    batch: SequenceBatch
+
+    def __call__(self, rng: np.random.Generator) -> FitResult:
+        t = self.training
+        params = t.anneal(t.start(self.batch, rng), self.batch, rng)
+        params = t._until_stable(params, [self.batch])
+        return fit(t.model, params, [self.batch], stop=t._stop)
+
+
+def _subset(batch: SequenceBatch, which: IntArray, most: int, rng: np.random.Generator) -> SequenceBatch:
+    """Return no more than ``most`` of the sequences ``which``."""
+    if len(which) > most:
+        which = np.sort(rng.choice(which, most, replace=False))
+    weights = None if batch.weights is None else batch.weights[which]
+    return replace(SequenceBatch.of([batch[s] for s in which.tolist()], alphabet=batch.alphabet), weights=weights)
