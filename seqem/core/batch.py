@@ -134,8 +134,7 @@ class SequenceBatch:
         who computes them.
         """
         cuts = [0]
-        for s in range(1, len(self)):
-            if self.offsets[s + 1] - self.offsets[cuts[-1]] > rows:
-                cuts.append(s)
-        cuts.append(len(self))
+        while cuts[-1] < len(self):
+            last = int(np.searchsorted(self.offsets, self.offsets[cuts[-1]] + rows, side="right")) - 1
+            cuts.append(min(max(last, cuts[-1] + 1), len(self)))
         return [self.between(a, b) for a, b in itertools.pairwise(cuts) if b > a]

@@ -17,7 +17,7 @@ from seqem.io.streams import FilePath, open_text
 Record = tuple[str, str]
 Lines = Callable[[TextIO, int], Iterator[tuple[int, str]]]
 
-_ENOUGH_TO_GUESS = 4096
+ENOUGH_TO_GUESS = 4096
 
 
 def batch_of_records(records: Iterator[Record], path: FilePath, alphabet: str, lines: Lines) -> SequenceBatch:
@@ -35,41 +35,65 @@ def batch_of_records(records: Iterator[Record], path: FilePath, alphabet: str, l
         ``lines(handle, n)`` yields line number and text of the sequence lines of the n-th record, from 1;
         called for a record with a letter that is not in the alphabet.
     """
-    letters, records = _choose(records, path, alphabet)
+    letters, records = _begun(records, path, alphabet)
     names: list[str] = []
     descriptions: list[str] = []
     ends, symbols = [0], bytearray()
     for title, text in records:
-        name, _, description = title.strip().partition(" ") if " " in title else title.partition("\t")
+        name, description = name_and_description(title)
         names.append(name)
-        descriptions.append(description.strip())
+        descriptions.append(description)
         try:
             symbols += letters.encode(text).data
         except DataError as error:
-            hint = f"the alphabet was guessed as {letters.name}; name another" if alphabet == "auto" else None
-            raise _located(error, path, letters, lines, names, hint) from error
+            raise located(str(error), path, letters, lines, len(names), name, guessed=alphabet == "auto") from error
         ends.append(len(symbols))
     values = np.frombuffer(symbols, np.uint8)
-    return SequenceBatch(values, np.array(ends, np.int64), tuple(names), alphabet=letters.letters, descriptions=tuple(descriptions))
+    return SequenceBatch(
+        values, np.array(ends, np.int64), tuple(names), alphabet=letters.letters, descriptions=tuple(descriptions)
+    )
 
 
-def _choose(records: Iterator[Record], path: FilePath, alphabet: str) -> tuple[Alphabet, Iterator[Record]]:
+def name_and_description(title: str) -> tuple[str, str]:
+    """Return the first word of a title, and the rest.
+
+    Examples
+    --------
+    >>> name_and_description("HBB human beta globin"), name_and_description("")
+    (('HBB', 'human beta globin'), ('', ''))
+    """
+    words = title.split(None, 1)
+    return words[0] if words else "", words[1].rstrip() if len(words) > 1 else ""
+
+
+def alphabet_in(sample: str, path: FilePath, alphabet: str) -> Alphabet:
+    """Return the alphabet of that name, or where it is "auto" the one that the sample is written in.
+
+    Raises
+    ------
+    FormatError
+        Where the sample is in no alphabet.
+    """
+    if alphabet != "auto":
+        return alphabet_of(alphabet)
+    try:
+        return guess(_residues(sample[:ENOUGH_TO_GUESS]))
+    except DataError as error:
+        raise FormatError(str(error), path=str(path)) from error
+
+
+def _begun(records: Iterator[Record], path: FilePath, alphabet: str) -> tuple[Alphabet, Iterator[Record]]:
     """Return the alphabet and all the records, of which a guess has read the first ones."""
     first: list[Record] = []
     seen = 0
     for record in records:
         first.append(record)
         seen += len(record[1])
-        if alphabet != "auto" or seen >= _ENOUGH_TO_GUESS:
+        if alphabet != "auto" or seen >= ENOUGH_TO_GUESS:
             break
     if not first:
         raise FormatError("no sequences", path=str(path))
-    if alphabet != "auto":
-        return alphabet_of(alphabet), chain(first, records)
-    try:
-        return guess(_residues("".join(text for _, text in first)[:_ENOUGH_TO_GUESS])), chain(first, records)
-    except DataError as error:
-        raise FormatError(str(error), path=str(path)) from error
+    return alphabet_in("".join(text for _, text in first), path, alphabet), chain(first, records)
 
 
 def _residues(text: str) -> str:
@@ -77,17 +101,18 @@ def _residues(text: str) -> str:
     return "".join(letter for letter in text if letter.isascii() and (letter.isalpha() or letter == "*")) or text
 
 
-def _located(
-    error: DataError, path: FilePath, letters: Alphabet, lines: Lines, names: list[str], hint: str | None
+def located(
+    what: str, path: FilePath, letters: Alphabet, lines: Lines, record: int, name: str, *, guessed: bool
 ) -> FormatError:
-    """Return the error of the last record with line and column, which a second reading of a file finds."""
-    sequence = f"sequence {names[-1]!r}"
+    """Return the error of a record, counted from 1, with line and column, which a second reading of a file finds."""
+    sequence = f"sequence {name!r}"
+    hint = f"the alphabet was guessed as {letters.name}; name another" if guessed else None
     if os.path.isfile(path):
         with open_text(path) as handle:
-            for number, text in lines(handle, len(names)):
-                bad = letters.find_bad(text.replace(" ", ""))
+            for number, text in lines(handle, record):
+                bad = letters.find_bad("".join(text.split()))
                 if bad is not None:
-                    column = [c for c, letter in enumerate(text) if letter != " "][bad]
-                    what = f"column {column + 1}: letter {text[column]!r} is not in the {letters.name} alphabet"
-                    return FormatError(f"{sequence}, {what}", hint=hint, path=str(path), line=number)
-    return FormatError(f"{sequence}: {error}", hint=hint, path=str(path))
+                    column = [c for c, letter in enumerate(text) if not letter.isspace()][bad]
+                    found = f"column {column + 1}: letter {text[column]!r} is not in the {letters.name} alphabet"
+                    return FormatError(f"{sequence}, {found}", hint=hint, path=str(path), line=number)
+    return FormatError(f"{sequence}: {what}", hint=hint, path=str(path))

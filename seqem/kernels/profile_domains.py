@@ -100,27 +100,27 @@ def _choose(weights, count, roll):
 
 
 @kernel
-def _choose_end(cells, row, width, n_nodes, i, whole, roll):
+def _choose_end(cells, row, dim, leave, i, whole, roll):
     """Return match k as k and delete k as -k - 1, from 0, in the order of HMMER's striped vectors of four floats."""
+    n_nodes, width = leave.shape[0], len(dim)
     stripes = max(2, (n_nodes - 1) // 4 + 1)
     reached, last = 0.0, 0
     for q in range(stripes):
-        for k in range(q, n_nodes, stripes):
-            reached += cells[_at(row, width, i, k, MATCH)] / whole
-            if roll < reached:
-                return k
-        for k in range(q, n_nodes, stripes):
-            reached += cells[_at(row, width, i, k, DELETE)] / whole
-            if roll < reached:
-                return -k - 1
-        last = q
+        for state in (MATCH, DELETE):
+            for k in range(q, n_nodes, stripes):
+                share = leave[k] * cells[_at(row, width, i, k, state)] / whole
+                reached += share
+                if share > 0:
+                    last = k if state == MATCH else -k - 1
+                if roll < reached:
+                    return last
     return last
 
 
 @kernel
-def sample_path(cells, row, width, states, steps, special, seed, path):
+def sample_path(cells, row, states, steps, special, seed, path, dim):
     """Fill ``path`` (n, 3) backwards with state, node and residue of a path drawn from Forward; return its length and seed."""
-    n_nodes = steps.shape[1]
+    width = len(dim)
     i, k = states.shape[0] - 1, 0
     loop, to_c, to_j = special[LOOP], special[E_TO_C], special[E_TO_J]
     weights = np.empty(4)
@@ -155,7 +155,7 @@ def sample_path(cells, row, width, states, steps, special, seed, path):
                 new = P_M if _choose(weights, 2, roll) == 0 else P_I
                 i -= 1
             elif state == P_E:
-                k = _choose_end(cells, row, width, n_nodes, i, states[i, E], roll)
+                k = _choose_end(cells, row, dim, steps[LEAVE], i, states[i, E], roll)
                 new = P_M if k >= 0 else P_D
                 k = k if k >= 0 else -k - 1
             elif state == P_B:
@@ -175,7 +175,7 @@ def sample_path(cells, row, width, states, steps, special, seed, path):
 
 
 @kernel
-def sample_segments(cells, width, states, steps, odds, special, residues, seed, n_samples, ratios, segments, path):
+def sample_segments(cells, states, steps, odds, special, residues, seed, n_samples, ratios, segments, path, dim):
     """Draw paths; fill ``segments`` (n, 5) with sample, first and last residue, first and last node of each domain in them.
 
     ``odds`` (M, symbols) are emission odds, ``ratios`` (L + 1,) gets the mean of the null2 odds of each residue (HMMER's
@@ -188,7 +188,7 @@ def sample_segments(cells, width, states, steps, odds, special, residues, seed, 
     L = residues.shape[0]
     ratios[:] = 0.0
     for sample in range(n_samples):
-        count, seed = sample_path(cells, row, width, states, steps, special, seed, path)
+        count, seed = sample_path(cells, row, states, steps, special, seed, path, dim)
         position, z = 1, count - 1
         while z >= 0:
             if path[z, 0] != P_B:

@@ -20,8 +20,9 @@ from seqem.kernels._lanes import (
     subtract_saturating,
 )
 
-# Rows of the words' table: into match from match, insert, delete and begin; into insert; into delete; the delete chain.
-W_MM, W_IM, W_DM, W_BM, W_MI, W_II, W_MD, W_CHAIN, WORDS = range(9)
+# Rows of the words' table: into match from match, insert, delete and begin; into insert; into delete; the most that a
+# delete can gain on a new begin by going on to further deletes; the delete chain.
+W_MM, W_IM, W_DM, W_BM, W_MI, W_II, W_MD, W_GAIN, W_CHAIN, WORDS = range(10)
 LOWEST = -32768
 
 
@@ -99,10 +100,24 @@ def msv(residues, costs, bias, base, leave, start, row, dim):
 
 
 @kernel
+def _extend_deletes(words, row, blocks, table, dim):
+    """Let the deletes of a row, so far entered from matches only, go on to further deletes."""
+    W = len(dim)
+    d_last = splat(row, LOWEST, dim)
+    for q in range(blocks):
+        at, t = (q * 3 + 2) * W, q * table
+        d_new = scan_up_best(load(row, at, dim), words, t + WORDS * W)
+        d_new = maximum(d_new, add_saturating(last_lane(d_last), load(words, t + W_CHAIN * W, dim)))
+        store(row, at, d_new)
+        d_last = d_new
+
+
+@kernel
 def viterbi_filter(residues, scores, words, base, leave, start, row, dim):
     """Return the best path to C as a word, 32767 where it saturates.
 
     ``scores`` (symbols, padded M) int16, ``words`` (B, WORDS + log2 W, W); ``leave`` and ``start`` are scores, loops cost nothing.
+    Chains of deletes are followed only in rows where one might win against a new begin, which is seldom.
     """
     W, width = len(dim), scores.shape[1]
     blocks, table = width // W, words.shape[1] * W
@@ -111,9 +126,9 @@ def viterbi_filter(residues, scores, words, base, leave, start, row, dim):
         store(row, p * W, never)
     again = LOWEST
     begin = base + start
+    enter = splat(row, begin, dim)
     for i in range(residues.shape[0]):
-        enter = splat(row, begin, dim)
-        m_before, i_before, d_before, m_last, d_last, ends = never, never, never, never, never, never
+        m_before, i_before, d_before, m_last, ends, deletes = never, never, never, never, never, never
         emit = residues[i] * width
         for q in range(blocks):
             at, t = q * 3 * W, q * table
@@ -126,18 +141,23 @@ def viterbi_filter(residues, scores, words, base, leave, start, row, dim):
             i_new = add_saturating(m_old, load(words, t + W_MI * W, dim))
             i_new = maximum(i_new, add_saturating(i_old, load(words, t + W_II * W, dim)))
             d_new = add_saturating(shift_up(m_new, m_last), load(words, t + W_MD * W, dim))
-            d_new = scan_up_best(d_new, words, t + WORDS * W)
-            d_new = maximum(d_new, add_saturating(last_lane(d_last), load(words, t + W_CHAIN * W, dim)))
             store(row, at, m_new)
             store(row, at + W, i_new)
             store(row, at + 2 * W, d_new)
             ends = maximum(ends, m_new)
-            m_before, i_before, d_before, m_last, d_last = m_old, i_old, d_old, m_new, d_new
+            deletes = maximum(deletes, add_saturating(d_new, load(words, t + W_GAIN * W, dim)))
+            m_before, i_before, d_before, m_last = m_old, i_old, d_old, m_new
         e = np.int64(reduce_max(ends))
         if e >= 32767:
             return 32767
-        again = max(again, max(LOWEST, e + leave))
-        begin = max(LOWEST, max(base, again) + start)
+        # A branch that is seldom taken lets the next row begin before this one's best is known.
+        if e + leave > again:
+            again = e + leave
+            if again > base:
+                begin = max(LOWEST, again + start)
+                enter = splat(row, begin, dim)
+        if np.int64(reduce_max(deletes)) > begin:
+            _extend_deletes(words, row, blocks, table, dim)
     return again
 
 

@@ -7,7 +7,9 @@ loop, move, E to C, E to J. A row of cells is (B, 3, W): match, insert, delete; 
 only. ``states`` (L + 1, 6) gets N B E J C and the factor its row was divided by.
 
 Range: rows are divided by their sum where that passes 1e4, as floats of 32 bits allow; cells that fall below 1e-38 of
-the best become zero. Where all do, Forward is zero: take 64 bits or :mod:`seqem.kernels.profile_log`.
+the best become zero. Where all do, Forward is zero; where those do that would have won later, as of a second domain in
+a unihit profile, or of a glocal one with a poor start, it is too low: :func:`agree` tells. Then take 64 bits, or
+:mod:`seqem.kernels.profile_log`.
 """
 
 import numpy as np
@@ -42,6 +44,8 @@ TOO_LARGE = 1.0e4
 # Rows of the sums of expected counts: steps out of each node, the entry, and residues in N and in C.
 C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, C_FLANKS, COUNTS = range(10)
 FEW = 16
+# How far apart Forward and Backward may be, as a share: rounding of 32 bits stays below it.
+APART = 0.01
 
 
 @kernel
@@ -166,6 +170,12 @@ def backward(residues, odds, back, special, scales, cells, stride, states, dim):
 
 
 @kernel
+def agree(ahead, behind, special):
+    """Return whether Backward found the probability that Forward did, from the states of both; else cells underflowed."""
+    return abs(behind[0, N] / (ahead[ahead.shape[0] - 1, C] * special[MOVE]) - 1) < APART
+
+
+@kernel
 def _add_product(sums, offset, a, b, dim):
     store(sums, offset, multiply_add(a, b, load(sums, offset, dim)))
 
@@ -243,7 +253,8 @@ def expected_counts(
 ):
     """Add expected counts of many sequences to ``sums`` and ``uses``, fill ``scores`` with their log odds.
 
-    ``again`` is 1 where a sequence may hold several domains, else 0. Where a score is -inf nothing is added.
+    ``again`` is 1 where a sequence may hold several domains, else 0. Where a score is -inf nothing is added: the sequence
+    is impossible, or out of the range of the floats.
     """
     row, few = 3 * odds.shape[1], 0
     special = np.empty(4, odds.dtype)
@@ -259,6 +270,9 @@ def expected_counts(
         if scores[s] == -np.inf:
             continue
         backward(target, odds, back, special, states, later, row, behind, dim)
+        if not agree(states[: L + 1], behind, special):
+            scores[s] = -np.inf
+            continue
         set_float_mode(mode | FLUSH)
         _pair_sums(target, odds, special[LOOP], states, behind, cells, later, weights[s], part_sums, part_uses, dim)
         set_float_mode(mode)

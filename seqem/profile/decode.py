@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqem.kernels import profile_domains as kd
 from seqem.kernels import profile_forward as kf
 from seqem.profile.configure import SearchProfile
-from seqem.profile.tables import ForwardTables, aligned, forward_tables
+from seqem.profile.tables import ForwardTables, forward_tables, scratch
 from seqem.shapes import AnyArray, Array
 
 # Floats of 32 bits in a register of 512, which other machines take as two or four.
@@ -60,11 +60,13 @@ class Machine:
 
     def one_row(self) -> AnyArray:
         """Return cells of one row, zero."""
-        return aligned(np.zeros(self.tables.row, self.dtype))
+        cells = scratch("row", self.tables.row, self.dtype)
+        cells[:] = 0
+        return cells
 
-    def all_rows(self, length: int) -> AnyArray:
-        """Return cells of all rows, the first zero, the rest not set."""
-        cells = aligned(np.empty((length + 1) * self.tables.row, self.dtype))
+    def all_rows(self, length: int, name: str) -> AnyArray:
+        """Return cells of all rows, the first zero, the rest not set, in the scratch array of that name."""
+        cells = scratch(name, (length + 1) * self.tables.row, self.dtype)
         cells[: self.tables.row] = 0
         return cells
 
@@ -116,7 +118,7 @@ class Decoder:
     def _decode(self, m: Machine, residues: AnyArray, length: int, first: int) -> Decoded | None:
         L, row, dim = len(residues), m.tables.row, m.tables.dim
         specials = m.specials(length)
-        cells, later = m.all_rows(L), m.all_rows(L)
+        cells, later = m.all_rows(L, "cells"), m.all_rows(L, "later")
         score, ahead = m.forward(residues, specials, cells)
         if not np.isfinite(score):
             return None

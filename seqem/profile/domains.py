@@ -99,7 +99,7 @@ class DomainFinder:
 
     def _clusters(self, residues: AnyArray, first: int, last: int, null2: Array) -> list[tuple[int, int]]:
         region = residues[first - 1 : last]
-        cells = self.machine.all_rows(len(region))
+        cells = self.machine.all_rows(len(region), "cells")
         specials = self.machine.specials(len(residues))
         _, states = self.machine.forward(region, specials, cells)
         ratios = np.empty(len(region) + 1)
@@ -116,8 +116,8 @@ class DomainFinder:
             room *= 4
             segments = np.empty((room, 5), np.int64)
             found = kd.sample_segments(
-                cells, self.machine.width, states, self.machine.steps, self.odds, specials, region,
-                self._seed, _N_SAMPLES, ratios, segments, path,
+                cells, states, self.machine.steps, self.odds, specials, region,
+                self._seed, _N_SAMPLES, ratios, segments, path, self.machine.tables.dim,
             )  # fmt: skip
         return segments[:found]
 

@@ -17,7 +17,7 @@ from seqem.kernels import profile_forward as kf
 from seqem.profile.configure import Mode, SearchProfile, configure
 from seqem.profile.plan7 import DD, DM, II, IM, MD, MI, MM, CoreModel
 from seqem.profile.priors import ProfilePrior
-from seqem.profile.tables import aligned, forward_tables
+from seqem.profile.tables import forward_tables, scratch
 from seqem.shapes import AnyArray, Array
 
 _TRIPLE, _INSERT, _DELETE = slice(MM, MD + 1), slice(IM, II + 1), slice(DM, DD + 1)
@@ -125,7 +125,7 @@ class FamilyModel:
         """Add the sums over a batch and return its scores in nats."""
         t = forward_tables(profile, width=width, dtype=dtype)
         longest = int(batch.lengths.max(initial=0)) + 1
-        cells, later = aligned(np.empty(longest * t.row, dtype)), aligned(np.empty(longest * t.row, dtype))
+        cells, later = scratch("cells", longest * t.row, dtype), scratch("later", longest * t.row, dtype)
         states: AnyArray = np.empty((longest, kf.STATES), dtype)
         behind = np.empty_like(states)
         padded = t.odds.shape[1]

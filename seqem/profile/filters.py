@@ -127,8 +127,9 @@ class Filters:
         return aligned(np.pad(_word(self._scores), ((0, 0), (0, pad)), constant_values=_LOWEST).astype(np.int16))
 
     @cached_property
-    def _words(self) -> NDArray[np.int16]:
-        s, width = self.profile.steps, self._word_width
+    def _steps(self) -> list[AnyArray]:
+        """Scores of the steps in the order of the words' table, then the delete chain."""
+        s = self.profile.steps
         with np.errstate(divide="ignore"):
             into = [
                 _word(np.log(row)) for row in (s.match, s.insert, s.delete, s.entry, s.open, s.stay, s.skip, s.chain)
@@ -136,7 +137,13 @@ class Filters:
         # No step may be free: a path could otherwise pass through inserts for ever without losing.
         into[5] = np.minimum(into[5], -1)
         into = [np.minimum(row, 0) for row in into]
-        blocks = [padded(row - _LOWEST, width).reshape(-1, width) + _LOWEST for row in into]
+        chain = into.pop()
+        return [*into, _gains(chain, into[kernel.W_DM], into[kernel.W_BM]), chain]
+
+    @cached_property
+    def _words(self) -> NDArray[np.int16]:
+        width = self._word_width
+        blocks = [padded(row - _LOWEST, width).reshape(-1, width) + _LOWEST for row in self._steps]
         chain = blocks.pop()
         table = np.stack([*blocks, _running_sum(chain), *_doubling_sum(chain)], axis=1)
         return aligned(np.clip(table, _LOWEST, _HIGHEST).astype(np.int16))
@@ -170,6 +177,14 @@ class Filters:
         values = np.empty(len(which))
         kernel.composition_all(residues, offsets, which, self._composition_odds, stays, _COMPOSITION_START, values)
         return values
+
+
+def _gains(chain: AnyArray, leave: AnyArray, enter: AnyArray) -> AnyArray:
+    """Return the most that a chain of deletes from each delete to a match gains on beginning at that match."""
+    gains = np.full(len(chain), _LOWEST)
+    for k in range(len(chain) - 3, -1, -1):
+        gains[k] = chain[k + 1] + max(leave[k + 2] - enter[k + 2], gains[k + 1])
+    return np.clip(gains, _LOWEST, _HIGHEST)
 
 
 def _running_sum(chain: AnyArray) -> AnyArray:

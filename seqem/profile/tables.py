@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqem.profile.configure import SearchProfile
 from seqem.shapes import AnyArray, Array
@@ -101,8 +103,27 @@ def _doubling(chain: AnyArray) -> list[AnyArray]:
 
 def aligned(array: AnyArray) -> AnyArray:
     """Return a copy that begins at a multiple of 64 bytes: vectors across two cache lines cost twice."""
-    room = np.empty(array.nbytes + _LINE, np.uint8)
-    start = -room.__array_interface__["data"][0] % _LINE
-    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = _aligned_bytes(array.nbytes).view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
+
+
+def _aligned_bytes(size: int) -> NDArray[np.uint8]:
+    room = np.empty(size + _LINE, np.uint8)
+    start = -room.__array_interface__["data"][0] % _LINE
+    return room[start : start + size]
+
+
+_buffers = threading.local()
+
+
+def scratch(name: str, size: int, dtype: type) -> AnyArray:
+    """Return an aligned array of this thread that holds anything; the next call with the name may take it back.
+
+    Large arrays that are new each time cost more in page faults than in what is done with them.
+    """
+    wanted = size * np.dtype(dtype).itemsize
+    known = vars(_buffers).get(name)
+    if known is None or len(known) < wanted:
+        known = vars(_buffers)[name] = _aligned_bytes(wanted + wanted // 4)
+    return known[:wanted].view(dtype)
