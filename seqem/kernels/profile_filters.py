@@ -47,22 +47,20 @@ def best_segments(residues, offsets, costs, n_nodes, best, dim):
             from1 = max(0, -(d1 + W - 1))
             to1 = min(L, n_nodes - d1) if band + 1 < bands else from1
             v0, v1 = floor, floor
-            both = min(to0 - from0, to1 - from1)
             at0, at1 = first + from0, first + from1
+            start0, start1 = d0 + from0 + W, d1 + from1 + W
+            left0, left1 = residues[at0 : first + max(to0, from0)], residues[at1 : first + max(to1, from1)]
+            both = min(left0.shape[0], left1.shape[0])
             for t in range(both):
-                cost = load(costs, residues[at0 + t] * width + d0 + from0 + t + W, dim)
-                v0 = subtract_saturating(v0, cost)
+                v0 = subtract_saturating(v0, load(costs, left0[t] * width + start0 + t, dim))
                 best0 = maximum(best0, v0)
-                cost = load(costs, residues[at1 + t] * width + d1 + from1 + t + W, dim)
-                v1 = subtract_saturating(v1, cost)
+                v1 = subtract_saturating(v1, load(costs, left1[t] * width + start1 + t, dim))
                 best1 = maximum(best1, v1)
-            for t in range(max(both, 0), to0 - from0):
-                cost = load(costs, residues[at0 + t] * width + d0 + from0 + t + W, dim)
-                v0 = subtract_saturating(v0, cost)
+            for t in range(both, left0.shape[0]):
+                v0 = subtract_saturating(v0, load(costs, left0[t] * width + start0 + t, dim))
                 best0 = maximum(best0, v0)
-            for t in range(max(both, 0), to1 - from1):
-                cost = load(costs, residues[at1 + t] * width + d1 + from1 + t + W, dim)
-                v1 = subtract_saturating(v1, cost)
+            for t in range(both, left1.shape[0]):
+                v1 = subtract_saturating(v1, load(costs, left1[t] * width + start1 + t, dim))
                 best1 = maximum(best1, v1)
         best[s] = reduce_max(maximum(best0, best1)) + 128
 

@@ -11,7 +11,8 @@ from seqem.profile.hits import DomainAlignment
 from seqem.shapes import AnyArray, Array
 
 _TENTHS = np.frombuffer(b"0123456789*", np.uint8)
-_BLANK, _PLUS, _DASH, _DOT = b" +-."
+_BLANK, _PLUS, _DASH, _DOT = np.frombuffer(b" +-.", np.uint8)
+_CAPITAL, _SMALL = np.uint8(0xDF), np.uint8(0x20)
 
 
 def posterior_letters(p: Array) -> AnyArray:
@@ -37,13 +38,12 @@ def render(profile: SearchProfile, trace: Trace, residues: AnyArray) -> DomainAl
     at = trace.residues - trace.residues[0]
     consensus = _letters(core.consensus or "X" * core.n_nodes)
     letters = _letters(core.alphabet.decode(residues))[at]
-    model = np.where(inserted, _DOT, consensus[nodes]).astype(np.uint8)
+    model = np.where(inserted, _DOT, consensus[nodes])
     similar = profile.odds[residues[at], nodes] > 1.0
-    same = np.char.upper(model.view("S1")) == letters.view("S1")
-    match = np.where(same, model, np.where(similar, _PLUS, _BLANK))
-    match = np.where(matched, match, _BLANK).astype(np.uint8)
-    target = np.where(deleted, _DASH, np.where(inserted, letters + 32, letters)).astype(np.uint8)
-    posterior = np.where(deleted, _DOT, posterior_letters(trace.posteriors)).astype(np.uint8)
+    same = (model & _CAPITAL) == letters
+    match = np.where(matched, np.where(same, model, np.where(similar, _PLUS, _BLANK)), _BLANK)
+    target = np.where(deleted, _DASH, np.where(inserted, letters | _SMALL, letters))
+    posterior = np.where(deleted, _DOT, posterior_letters(trace.posteriors))
     extra = [_annotation(line, nodes, inserted) for line in (core.reference, core.structure, core.mask)]
     return DomainAlignment(*(line.tobytes().decode() for line in (model, match, target, posterior)), *extra)
 
@@ -55,4 +55,4 @@ def _letters(text: str) -> AnyArray:
 def _annotation(line: str | None, nodes: AnyArray, inserted: AnyArray) -> str | None:
     if line is None:
         return None
-    return np.where(inserted, _DOT, _letters(line)[nodes]).astype(np.uint8).tobytes().decode()
+    return np.where(inserted, _DOT, _letters(line)[nodes]).tobytes().decode()
