@@ -34,13 +34,16 @@ from seqem.kernels._lanes import (
     store,
 )
 
-# Rows of ``ahead``: into match from match, insert, delete and begin; into insert; into delete; exits; delete chain.
+# Rows of ``ahead``: into match from match, insert, delete and begin; into insert; into delete; the
+# weight with which E follows a match, deletes on the way included, so that E need not wait for them; delete chain.
 IN_MM, IN_IM, IN_DM, IN_BM, AT_MI, AT_II, IN_MD, EXIT, CHAIN, AHEAD = range(10)
 # Rows of ``back``: out of each node to the next; begin; inserts; weights with which E enters match and delete; chain.
 OUT_MM, OUT_IM, OUT_DM, TO_BM, BACK_MI, BACK_II, OUT_MD, EXIT_M, EXIT_D, BACK_CHAIN, BACK = range(11)
 LOOP, MOVE, E_TO_C, E_TO_J = range(4)
 N, B, E, J, C, SCALE, STATES = range(7)
 TOO_LARGE = 1.0e4
+# Rows are looked at for scaling where these bits of their number are zero: a few rows cannot grow beyond the range.
+RARELY = 3
 # Rows of the sums of expected counts: steps out of each node, the entry, and residues in N and in C.
 C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, C_FLANKS, COUNTS = range(10)
 FEW = 16
@@ -59,7 +62,7 @@ def forward(residues, odds, ahead, special, cells, stride, states, dim):
     n, j, c = special[LOOP] * 0 + 1, special[LOOP] * 0, special[LOOP] * 0
     b = move
     states[0, N], states[0, B], states[0, E], states[0, J], states[0, C], states[0, SCALE] = n, b, 0, j, c, 1
-    log_scale = 0.0
+    log_scale, zero_size = 0.0, n * 0
     zero = splat(cells, 0.0, dim)
     for i in range(1, L + 1):
         old, new = (i - 1) * stride, i * stride
@@ -86,16 +89,15 @@ def forward(residues, odds, ahead, special, cells, stride, states, dim):
             store(cells, new + at, m_new)
             store(cells, new + at + W, i_new)
             store(cells, new + at + 2 * W, d_new)
-            used = add(m_new, d_new)
-            mass = add(mass, used)
-            ends = multiply_add(used, load(ahead, t + EXIT * W, dim), ends)
+            mass = add(mass, m_new)
+            ends = multiply_add(m_new, load(ahead, t + EXIT * W, dim), ends)
             m_before, i_before, d_before = m_old, i_old, d_old
             m_last, d_last = m_new, d_new
         e = reduce_add(ends)
         n, j, c = n * loop, j * loop + e * to_j, c * loop + e * to_c
         b = (n + j) * move
         states[i, SCALE] = 1
-        size = reduce_add(mass)
+        size = reduce_add(mass) if i & RARELY == 0 else zero_size
         if size > TOO_LARGE:
             states[i, SCALE] = size
             log_scale += np.log(size)

@@ -39,17 +39,18 @@ def forward_tables(profile: SearchProfile, *, width: int = 16, dtype: type = np.
     s = profile.steps
     odds = padded(profile.odds, width)
     chain = padded(s.chain, width).reshape(-1, width)
-    ahead = [s.match, s.insert, s.delete, s.entry, s.open, s.stay, s.skip, s.leave]
     exit_match, exit_delete = _exit_weights(profile)
+    steps = [s.match, s.insert, s.delete, s.entry, s.open, s.stay, s.skip]
+    chains = [_running(chain), *_doubling(chain)]
     after = [_after(row) for row in (s.match, s.insert, s.delete)]
     back = [*after, s.entry, s.open, s.stay, _after(s.skip), exit_match, exit_delete]
     out = padded(_after(s.chain), width).reshape(-1, width)
-    table = _stack(ahead, [_running(chain), *_doubling(chain)], width)
+    allowed = _stack([*steps, s.leave], chains, width) > 0
     return ForwardTables(
         aligned(odds.astype(dtype)),
-        aligned(table.astype(dtype)),
+        aligned(_stack([*steps, exit_match], chains, width).astype(dtype)),
         aligned(_stack(back, [_flip(_running(_flip(out))), *map(_flip, _doubling(_flip(out)))], width).astype(dtype)),
-        aligned(np.where(table > 0, 0.0, -np.inf).astype(dtype)),
+        aligned(np.where(allowed, 0.0, -np.inf).astype(dtype)),
         (0,) * width,
     )
 
