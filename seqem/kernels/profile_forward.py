@@ -45,7 +45,7 @@ TOO_LARGE = 1.0e4
 # Rows are looked at for scaling where these bits of their number are zero: a few rows cannot grow beyond the range.
 RARELY = 3
 # Rows of the sums of expected counts: steps out of each node, the entry, and residues in N and in C.
-C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, C_FLANKS, COUNTS = range(10)
+C_MM, C_IM, C_DM, C_BM, C_MI, C_II, C_MD, C_DD, C_N, C_C, COUNTS = range(11)
 FEW = 16
 # How far apart Forward and Backward may be, as a share: rounding of 32 bits stays below it.
 APART = 0.01
@@ -196,8 +196,8 @@ def _pair_sums(residues, odds, loop, ahead, behind, cells, later, weight, sums, 
         down = splat(cells, weight / (behind[0, N] * ahead[i + 1, SCALE]), dim) if i < L else zero
         if i > 0:
             stay = weight * loop / (behind[0, N] * ahead[i, SCALE])
-            sums[C_FLANKS, 0] += ahead[i - 1, N] * behind[i, N] * stay
-            sums[C_FLANKS, 1] += ahead[i - 1, C] * behind[i, C] * stay
+            sums[C_N, 0] += ahead[i - 1, N] * behind[i, N] * stay
+            sums[C_C, 0] += ahead[i - 1, C] * behind[i, C] * stay
         begin = splat(cells, ahead[i, B], dim)
         next_follow, next_delete = zero, zero
         for q in range(padded // W - 1, -1, -1):

@@ -107,7 +107,7 @@ def rows_of_domains(core: CoreModel, batch: SequenceBatch, mode: Mode = "local")
         domains = [domain for domain in found if domain is not None]
         flanks = (
             np.concatenate([domain.flanks for domain in domains])
-            if len(domains) == len(found)
+            if found and len(domains) == len(found)
             else np.ones(len(residues))
         )
         rows.append(Row(name, residues, flanks.astype(np.float64), tuple(domain.trace for domain in domains)))

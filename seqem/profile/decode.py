@@ -123,6 +123,8 @@ class Decoder:
         if not np.isfinite(score):
             return None
         behind = m.backward(residues, specials, ahead, later)
+        if not kf.agree(ahead, behind, specials):
+            return None
         flanks: AnyArray = np.empty((L + 1, 3), m.dtype)
         usage: AnyArray = np.empty((3, row // 3), m.dtype)
         kd.decode(ahead, behind, specials, cells, later, flanks, usage, dim)

@@ -138,7 +138,7 @@ class FamilyModel:
             states, behind, part, part_uses, all_sums, all_uses, scores, t.dim,
         )  # fmt: skip
         sums += all_sums[:, : sums.shape[1]]
-        flanks += all_sums[kf.C_FLANKS, :2]
+        flanks += all_sums[[kf.C_N, kf.C_C], 0]
         uses += all_uses[:, : uses.shape[1]]
         return scores
 

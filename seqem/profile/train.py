@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,7 +26,7 @@ _NOISE = (0.4, 0.2, 0.1, 0.05)
 _ITERATIONS_PER_NOISE = 2
 _MOST_SURGERIES = 8
 # Recursions in 32 bits leave rounding in the objective that is not a fall.
-_FALL = 1e-6
+_FALL = 1e-5
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ class Training:
         DataError
             Where there is no residue to learn from.
         """
-        lengths = batch.lengths
-        if not lengths.any():
+        if not batch.n_rows:
             raise DataError("the family has no residues", got=f"{len(batch)} sequences, all empty")
-        few = _subset(batch, np.flatnonzero(lengths > 0), self.sample, rng)
+        family = _taken(batch, np.flatnonzero(batch.lengths))
+        few = _taken(family, np.sort(rng.permutation(len(family))[: self.sample]))
         best, starts = best_of(_Start(self, few), n_init, rng, executor)
-        shards = batch.shards(_SHARD_ROWS)
+        shards = family.shards(_SHARD_ROWS)
         params = best.params
-        if len(few) < len(batch):
+        if len(few) < len(family):
             params = self._until_stable(params, shards, executor)
         return fit(self.model, params, shards, stop=self._stop, executor=executor, callbacks=callbacks), starts
 
@@ -151,9 +151,7 @@ class _Start:
         return fit(t.model, params, [self.batch], stop=t._stop)
 
 
-def _subset(batch: SequenceBatch, which: IntArray, most: int, rng: np.random.Generator) -> SequenceBatch:
-    """Return no more than ``most`` of the sequences ``which``."""
-    if len(which) > most:
-        which = np.sort(rng.choice(which, most, replace=False))
+def _taken(batch: SequenceBatch, which: IntArray) -> SequenceBatch:
+    """Return the sequences ``which``."""
     weights = None if batch.weights is None else batch.weights[which]
-    return replace(SequenceBatch.of([batch[s] for s in which.tolist()], alphabet=batch.alphabet), weights=weights)
+    return SequenceBatch.of([batch[s] for s in which.tolist()], weights=weights, alphabet=batch.alphabet)
