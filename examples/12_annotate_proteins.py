@@ -6,6 +6,7 @@ A small library of profile HMMs against five hundred proteins: which domains doe
 searches all proteins; of domains that overlap the one with the better E-value stays; the picture shows the proteins with most.
 """
 
+import itertools
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -65,6 +66,5 @@ domains(
 kinases = [name for name, parts in architecture.items() if any(model == "Pkinase" for _, model in parts)]
 assert len(kinases) == 9
 assert len(architecture[chosen[0]]) >= 3
-assert all(
-    a.envelope_to < b.envelope_from for parts in architecture.values() for (a, _), (b, _) in zip(parts, parts[1:])
-)
+neighbours = [pair for parts in architecture.values() for pair in itertools.pairwise(d for d, _ in parts)]
+assert all(a.envelope_to < b.envelope_from for a, b in neighbours)
