@@ -64,6 +64,7 @@ ESTIMATORS: dict[str, Entry] = {
 FORMATS: dict[str, Entry] = {
     "fasta": Entry("seqem.io.fasta:FASTA", "named sequences of letters"),
     "fastq": Entry("seqem.io.fastq:FASTQ", "named sequences of letters with qualities"),
+    "database": Entry("seqem.io.database:DATABASE", "prepared sequence database, .sqdb"),
     "parquet": Entry("seqem.io.parquet:PARQUET", "columns of numbers, Apache Parquet"),
     "numpy": Entry("seqem.io.arrays:NUMPY", "NumPy arrays, .npy or .npz"),
     "csv": Entry("seqem.io.delimited:CSV", "rows of numbers, comma, tab or semicolon between"),
@@ -89,7 +90,14 @@ PROFILE_FILES: dict[str, Entry] = {
 OTHERS: tuple[Entry, ...] = (
     Entry("seqem.profile.estimator:ProfileHMM", "profile hidden Markov model of a family"),
     Entry("seqem.io.hmmer3:ModelLibrary", "profile HMMs of a file, read on demand"),
+    Entry("seqem.io.hmmer3:read_models", "profile HMMs of a file, one at a time"),
+    Entry("seqem.io.hmmer3:write_models", "profile HMMs to a HMMER3 file"),
     Entry("seqem.io.alignments:read_alignment", "an alignment of any known format"),
+    Entry("seqem.io.alignments:write_alignment", "an alignment as Stockholm, aligned FASTA or A2M"),
+    Entry("seqem.io.database:stream", "sequences of a large file in parts"),
+    Entry("seqem.io.database:prepare", "a database that opens at once"),
+    Entry("seqem.profile.scan:scan", "sequences against a library of profile HMMs"),
+    Entry("seqem.profile.iterate:iterate", "iterated search from a sequence or model"),
     Entry("seqem.core.batch:SequenceBatch", "ragged sequences as one array"),
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
     Entry("seqem.io.models:save", "an estimator to a file"),

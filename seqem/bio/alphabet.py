@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from Bio.Data import IUPACData
@@ -50,6 +51,10 @@ class Alphabet:
     degenerate: Mapping[str, str] = field(hash=False)
     synonyms: Mapping[str, str] = field(hash=False)
     gaps: str = "-."
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        # There is one object of each alphabet, in workers too.
+        return alphabet_of, (self.name,)
 
     @cached_property
     def codes(self) -> Array:

@@ -14,7 +14,7 @@ from seqem.bio.alphabet import Alphabet, alphabet_of
 from seqem.core.batch import SequenceBatch
 from seqem.errors import DataError, FormatError
 from seqem.io.format import Format
-from seqem.io.records import alphabet_in, located, name_and_description
+from seqem.io.records import ENOUGH_TO_GUESS, alphabet_in, located, name_and_description
 from seqem.io.streams import FilePath, atomic_write, open_binary
 
 _WIDTH = 70
@@ -88,11 +88,9 @@ def fasta_parts(path: FilePath, *, alphabet: str = "auto", residues: int | None 
     """
     with open_binary(path) as handle:
         blocks = _blocks(handle, path, _BLOCK if residues is None else min(_BLOCK, residues))
-        first = next(blocks, None)
-        if first is None:
-            raise FormatError("no sequences", path=str(path))
-        reader = _Reader(path, alphabet, first)
-        for block in chain([first], blocks):
+        letters, blocks = _begun(blocks, path, alphabet)
+        reader = _Reader(path, letters, guessed=alphabet == "auto")
+        for block in blocks:
             reader.read(block)
             if residues is not None and reader.complete >= residues:
                 yield reader.take()
@@ -142,6 +140,20 @@ def _blocks(handle: BinaryIO, path: FilePath, size: int) -> Iterator[bytes]:
             yield block
 
 
+def _begun(blocks: Iterator[bytes], path: FilePath, alphabet: str) -> tuple[Alphabet, Iterator[bytes]]:
+    """Return the alphabet and all the blocks, of which a guess has read the first ones."""
+    first: list[bytes] = []
+    sample = bytearray()
+    for block in blocks:
+        first.append(block)
+        sample += _sequences(block)[:ENOUGH_TO_GUESS]
+        if alphabet != "auto" or len(sample) >= ENOUGH_TO_GUESS:
+            break
+    if not first:
+        raise FormatError("no sequences", path=str(path))
+    return alphabet_in(sample.decode("latin-1"), path, alphabet), chain(first, blocks)
+
+
 def _check_begin(text: bytes, path: FilePath, line: int) -> None:
     if text and not text.startswith(b">"):
         start = text.partition(b"\n")[0][:20].decode("utf-8", "replace")
@@ -161,10 +173,9 @@ class _Reader:
         Residues of sequences that have ended.
     """
 
-    def __init__(self, path: FilePath, alphabet: str, first: bytes) -> None:
-        self._path, self._guessed = path, alphabet == "auto"
-        self._letters = alphabet_in(_sequences(first).decode("latin-1"), path, alphabet)
-        self._table = _reading_table(self._letters)
+    def __init__(self, path: FilePath, letters: Alphabet, *, guessed: bool) -> None:
+        self._path, self._letters, self._guessed = path, letters, guessed
+        self._table = _reading_table(letters)
         self._symbols = bytearray()
         self._starts: list[int] = []
         self._titles: list[bytes] = []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.errors import DataError, ParameterError
+from seqem.profile.configure import configure
 from seqem.profile.domains import DomainFinder, Domains, Envelope
 from seqem.profile.evalue import exponential_log_survival, gumbel_survival, null_score
 from seqem.profile.filters import Filters
@@ -16,7 +19,7 @@ from seqem.profile.options import SearchOptions
 from seqem.profile.plan7 import Calibration, CoreModel
 from seqem.shapes import AnyArray, Array, IntArray
 
-_LN2 = np.log(2.0)
+_LN2 = math.log(2.0)
 _OMEGA = 1.0 / 256.0
 
 
@@ -88,8 +91,12 @@ class Pipeline:
             raise ParameterError(
                 f"model {self.core.name!r} is not calibrated", hint="calibrate it: seqem.profile.calibrate.calibrate"
             )
-        self.finder = DomainFinder(self.core)
-        self.filters = Filters(self.finder.profile)
+        self.filters = Filters(configure(self.core))
+
+    @cached_property
+    def finder(self) -> DomainFinder:
+        """What finds domains; most models of a library that is scanned never need it."""
+        return DomainFinder(self.core)
 
     @property
     def _calibration(self) -> Calibration:
@@ -196,7 +203,7 @@ class Pipeline:
             summed = sum(e.score for e in good) + (length - covered) * np.log(length / (length + 3.0))
             bias = self._bias(sum(e.correction for e in good))
             if (summed - null - bias) / _LN2 > score:
-                return (summed - null - bias) / _LN2, (summed - null) / _LN2
+                return float(summed - null - bias) / _LN2, float(summed - null) / _LN2
         return score, plain
 
     def _corrected(self, envelope: Envelope) -> float:
@@ -207,4 +214,4 @@ class Pipeline:
         bias = self._bias(envelope.correction)
         score = envelope.score + outside * np.log(length / (length + 3.0)) - null - bias
         placed = envelope.trace.residues
-        return RawDomain(envelope, score / _LN2, bias / _LN2, residues[placed[0] - 1 : placed[-1]].copy())
+        return RawDomain(envelope, float(score) / _LN2, bias / _LN2, residues[placed[0] - 1 : placed[-1]].copy())

@@ -2,6 +2,8 @@
 
 import csv
 import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -109,3 +111,14 @@ def test_search_gives_hmmers_targets_domains_and_alignments(models, databases, g
         assert (domain.reported, domain.included) == (row["dom_reported"] == "1", row["dom_included"] == "1")
         lines = domain.alignment
         assert (lines.model, lines.target, lines.posterior) == (row["hmm_ali"], row["target_ali"], row["pp"])
+
+
+def test_threads_and_processes_change_nothing(models, databases):
+    batch = databases["ecoli"].between(0, 1500)
+    alone = search(models["Pkinase"], batch)
+    for pool_of in (ThreadPoolExecutor, ProcessPoolExecutor):
+        options = {} if pool_of is ThreadPoolExecutor else {"mp_context": multiprocessing.get_context("spawn")}
+        with pool_of(2, **options) as pool:
+            shared = search(models["Pkinase"], [batch.between(0, 700), batch.between(700, 1500)], executor=pool)
+        assert shared.hits == alone.hits
+        assert shared.statistics.passed_bias == alone.statistics.passed_bias
