@@ -71,6 +71,17 @@ FORMATS: dict[str, Entry] = {
 }
 
 VERBS: dict[str, Entry] = {
+    "train": Entry("seqem.cli.train:train", "train a profile HMM on unaligned sequences"),
+    "build": Entry("seqem.cli.build:build", "build profile HMMs from alignments"),
+    "search": Entry("seqem.cli.search:search", "search a sequence database with profile HMMs"),
+    "scan": Entry("seqem.cli.scan:scan", "find the domains of sequences in a library of profile HMMs"),
+    "phmmer": Entry("seqem.cli.phmmer:phmmer", "search a sequence database with a sequence"),
+    "iterate": Entry("seqem.cli.iterate:iterate", "search a sequence database in rounds"),
+    "align": Entry("seqem.cli.align:align", "align sequences to a profile HMM"),
+    "emit": Entry("seqem.cli.emit:emit", "draw sequences from profile HMMs, or their consensus"),
+    "logo": Entry("seqem.cli.logo:logo", "draw the logo of a profile HMM"),
+    "stat": Entry("seqem.cli.stat:stat", "print statistics of profile HMMs"),
+    "convert": Entry("seqem.cli.convert:convert", "convert profile HMMs, alignments and databases"),
     "fit": Entry("seqem.cli.fit:fit", "fit a model to sequences"),
     "decode": Entry("seqem.cli.decode:decode", "find the states of sequences: path, posteriors, BED or GFF3"),
     "score": Entry("seqem.cli.score:score", "log-likelihood of each sequence under a model"),

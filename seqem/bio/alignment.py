@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqem.bio.alphabet import Alphabet
+from seqem.core.batch import SequenceBatch
 from seqem.errors import DataError
 from seqem.shapes import Array
 
@@ -68,3 +69,15 @@ class Alignment:
     def is_residue(self) -> NDArray[np.bool_]:
         """Where a row has a residue, shape (S, W)."""
         return self.symbols != self.alphabet.gap
+
+    def without_gaps(self) -> SequenceBatch:
+        """Return the rows as unaligned sequences.
+
+        Examples
+        --------
+        >>> from seqem.bio.alphabet import DNA
+        >>> Alignment(np.array([[0, 15, 1]]), DNA, ("a",)).without_gaps()[0].tolist()
+        [0, 1]
+        """
+        rows = [row[kept] for row, kept in zip(self.symbols, self.is_residue, strict=True)]
+        return SequenceBatch.of(rows, names=self.names, alphabet=self.alphabet.letters)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def print_json(record: Mapping[str, Any]) -> None:
@@ -84,3 +87,20 @@ def aligned(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def picture(path: str) -> str:
+    """Return the path of a picture that is to be written."""
+    import typer
+
+    if os.path.splitext(path)[1].lower() not in PICTURES:
+        raise typer.BadParameter(f"{path}: not one of {', '.join(PICTURES)}")
+    return path
+
+
+def save_figure(figure: Any, path: str) -> None:
+    """Write a figure, whole or not at all, in the format that the name says."""
+    from seqem.io.streams import atomic_write
+
+    with atomic_write(path, "wb") as handle:
+        figure.savefig(handle, format=os.path.splitext(path)[1].lower()[1:], dpi=150)

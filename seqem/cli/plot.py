@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqem.cli.inputs import Reading
 from seqem.cli.options import ModelFile, StateNames, named_states, one_of, writable
+from seqem.cli.outputs import PICTURES, picture, save_figure
 from seqem.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from seqem.core.batch import SequenceBatch
 
 _PICTURES = ("history", "transitions", "emissions", "posterior")
-_SUFFIXES = (".png", ".svg", ".pdf")
 _GRID_POINTS = 400
 _ROWS_TO_SEE_THE_RANGE = 2000
 
@@ -31,7 +30,7 @@ def plot(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", callback=writable, help=f"Where to draw: {', '.join(_SUFFIXES)}."
+            "--output", "-o", metavar="FILE", callback=writable, help=f"Where to draw: {', '.join(PICTURES)}."
         ),
     ],
     data: Annotated[
@@ -44,11 +43,8 @@ def plot(
 ) -> None:
     """Draw a model (transitions, emissions), its fit (history), or the states along a sequence (posterior)."""
     from seqem.io.models import load
-    from seqem.io.streams import atomic_write
 
-    suffix = os.path.splitext(output)[1].lower()
-    if suffix not in _SUFFIXES:
-        raise typer.BadParameter(f"-o {output}: not one of {', '.join(_SUFFIXES)}")
+    picture(output)
     if what == "posterior" and data is None:
         raise typer.BadParameter("--what posterior wants an INPUT")
     estimator = load(model)
@@ -56,8 +52,7 @@ def plot(
     batch = None if data is None else reading.read(data, model=estimator)
     figure = _draw(what, estimator, batch, sequence, states).get_figure(root=True)
     assert figure is not None
-    with atomic_write(output, "wb") as handle:
-        figure.savefig(handle, format=suffix[1:], dpi=150)
+    save_figure(figure, output)
 
 
 def _draw(

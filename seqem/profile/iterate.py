@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -163,19 +163,24 @@ class _Start:
 
 def _round(start: _Start, core: CoreModel, hits: TopHits, before: Round | None) -> Round:
     included = {hit.name for hit in hits if hit.included}
-    rows = [
-        _row(f"{hit.name}/{domain.target_from}-{domain.target_to}", domain, core.alphabet)
-        for hit in hits
-        for domain in hit.domains
-        if domain.included
-    ]
-    family = assemble(core, [*start.rows, *rows])
+    family = included_alignment(core, hits, start.rows)
     known = before.known if before else frozenset()
     n_new = len(included - known)
     n_before = len(before.alignment.alignment) if before else len(start.rows)
     converged = n_new == 0 and len(family.alignment) <= n_before
     number = before.number + 1 if before else 1
     return Round(number, core, hits, family, n_new, known | included, converged)
+
+
+def included_alignment(core: CoreModel, hits: TopHits, first: Sequence[Row] = ()) -> AlignedFamily:
+    """Return the included domains as rows ``target/from-to`` of one alignment, behind the rows ``first``."""
+    rows = [
+        _row(f"{hit.name}/{domain.target_from}-{domain.target_to}", domain, core.alphabet)
+        for hit in hits
+        for domain in hit.domains
+        if domain.included
+    ]
+    return assemble(core, [*first, *rows])
 
 
 def _row(name: str, domain: Domain, alphabet: Alphabet) -> Row:
