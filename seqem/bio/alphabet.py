@@ -72,6 +72,11 @@ class Alphabet:
         return (self.letters + "".join(self.degenerate) + self.gaps[0]).encode("ascii")
 
     @cached_property
+    def written(self) -> NDArray[np.uint8]:
+        """The letter of each symbol, the gap included, as bytes."""
+        return np.frombuffer(bytearray(self._written), np.uint8)
+
+    @cached_property
     def _table(self) -> bytes:
         return self._reading_table({})
 

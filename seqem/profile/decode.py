@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqem.kernels import profile_domains as kd
 from seqem.kernels import profile_forward as kf
+from seqem.kernels import profile_render as kr
 from seqem.profile.configure import SearchProfile
 from seqem.profile.tables import ForwardTables, forward_tables, scratch
 from seqem.shapes import AnyArray, Array
@@ -132,14 +133,11 @@ class Decoder:
         count, accuracy = kd.align(cells, flanks, m.tables.gates, m.steps, later, path, dim)
         if count == 0:
             return None
-        return Decoded(score, accuracy, usage, flanks[1:].sum(axis=1), _trace(m, path[:count][::-1], cells, first))
+        trace = _trace(m, path, count, cells, first)
+        return Decoded(score, accuracy, usage, flanks[1:].sum(axis=1), trace)
 
 
-def _trace(m: Machine, steps: NDArray[np.int32], posterior: AnyArray, first: int) -> Trace:
-    states, nodes, residues = steps.T
-    block, lane = np.divmod(nodes - 1, m.width)
-    at = residues.astype(np.int64) * m.tables.row + block * 3 * m.width + (states == kd.P_I) * m.width + lane
-    values = np.where(states == kd.P_D, 0.0, posterior[at])
-    matches = np.flatnonzero(states == kd.P_M)
-    keep = slice(matches[0], matches[-1] + 1)
-    return Trace(states[keep].copy(), nodes[keep].copy(), residues[keep] + (first - 1), values[keep])
+def _trace(m: Machine, path: NDArray[np.int32], count: int, posterior: AnyArray, first: int) -> Trace:
+    steps, values = np.empty((3, count), np.int32), np.empty(count)
+    n = kr.unwind(path, count, posterior, m.tables.row, m.width, first - 1, steps, values)
+    return Trace(steps[0, :n], steps[1, :n], steps[2, :n], values[:n])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqem.kernels.profile_domains import P_D, P_I, P_M
+from seqem.kernels.profile_domains import P_I
+from seqem.kernels.profile_render import draw
 from seqem.profile.configure import SearchProfile
 from seqem.profile.decode import Trace
 from seqem.profile.hits import DomainAlignment
 from seqem.shapes import AnyArray, Array
 
 _TENTHS = np.frombuffer(b"0123456789*", np.uint8)
-_BLANK, _PLUS, _DASH, _DOT = np.frombuffer(b" +-.", np.uint8)
-_CAPITAL, _SMALL = np.uint8(0xDF), np.uint8(0x20)
+_DOT = np.uint8(ord("."))
 
 
 def posterior_letters(p: Array) -> AnyArray:
@@ -33,26 +33,22 @@ def render(profile: SearchProfile, trace: Trace, residues: AnyArray) -> DomainAl
         Symbols of the target from the first to the last aligned one.
     """
     core = profile.core
-    deleted, inserted, matched = (trace.states == state for state in (P_D, P_I, P_M))
-    nodes = trace.nodes - 1
-    at = trace.residues - trace.residues[0]
+    lines = np.empty((4, len(trace.states)), np.uint8)
     consensus = _letters(core.consensus or "X" * core.n_nodes)
-    letters = _letters(core.alphabet.decode(residues))[at]
-    model = np.where(inserted, _DOT, consensus[nodes])
-    similar = profile.odds[residues[at], nodes] > 1.0
-    same = (model & _CAPITAL) == letters
-    match = np.where(matched, np.where(same, model, np.where(similar, _PLUS, _BLANK)), _BLANK)
-    target = np.where(deleted, _DASH, np.where(inserted, letters | _SMALL, letters))
-    posterior = np.where(deleted, _DOT, posterior_letters(trace.posteriors))
-    extra = [_annotation(line, nodes, inserted) for line in (core.reference, core.structure, core.mask)]
-    return DomainAlignment(*(line.tobytes().decode() for line in (model, match, target, posterior)), *extra)
+    places = trace.residues - trace.residues[0]
+    draw(
+        trace.states, trace.nodes, places, trace.posteriors, residues, core.alphabet.written, consensus, profile.odds, lines
+    )  # fmt: skip
+    shown = [line.tobytes().decode() for line in lines]
+    extra = [_annotation(line, trace) for line in (core.reference, core.structure, core.mask)]
+    return DomainAlignment(*shown, *extra)
 
 
 def _letters(text: str) -> AnyArray:
     return np.frombuffer(text.encode("ascii"), np.uint8)
 
 
-def _annotation(line: str | None, nodes: AnyArray, inserted: AnyArray) -> str | None:
+def _annotation(line: str | None, trace: Trace) -> str | None:
     if line is None:
         return None
-    return np.where(inserted, _DOT, _letters(line)[nodes]).tobytes().decode()
+    return np.where(trace.states == P_I, _DOT, _letters(line)[trace.nodes - 1]).tobytes().decode()
