@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqem.bio.alignment import Alignment
+from seqem.bio.checksum import alignment_checksum
 from seqem.core.batch import SequenceBatch
+from seqem.errors import DataError
 from seqem.kernels.profile_domains import P_D, P_I, P_M
 from seqem.profile.configure import Mode, SearchProfile, configure
 from seqem.profile.decode import Decoded, Decoder, Trace
@@ -50,7 +52,13 @@ class Row(NamedTuple):
 
 
 def align(
-    core: CoreModel, batch: SequenceBatch, *, mode: Mode = "local", trim: bool = False, all_domains: bool = False
+    core: CoreModel,
+    batch: SequenceBatch,
+    *,
+    mode: Mode = "local",
+    trim: bool = False,
+    all_domains: bool = False,
+    first: Alignment | None = None,
 ) -> AlignedFamily:
     """Align each sequence of a batch to a model, by the greatest expected accuracy.
 
@@ -67,6 +75,8 @@ def align(
     all_domains : bool
         Align every domain of a sequence, not only the best: the columns repeat the model as often as the sequence with
         the most domains needs, first domains under each other, then second ones.
+    first : Alignment, optional
+        The alignment that the model was built from; its rows come first (``--mapali``).
 
     Returns
     -------
@@ -75,7 +85,7 @@ def align(
     """
     one = configure(core, mode=mode, multihit=False)
     rows = rows_of_domains(core, batch, mode) if all_domains else rows_of(one, batch)
-    return assemble(core, rows, trim=trim)
+    return assemble(core, [*(() if first is None else rows_of_alignment(core, first)), *rows], trim=trim)
 
 
 def rows_of(profile: SearchProfile, batch: SequenceBatch) -> list[Row]:
@@ -111,6 +121,34 @@ def rows_of_domains(core: CoreModel, batch: SequenceBatch, mode: Mode = "local")
             else np.ones(len(residues))
         )
         rows.append(Row(name, residues, flanks.astype(np.float64), tuple(domain.trace for domain in domains)))
+    return rows
+
+
+def rows_of_alignment(core: CoreModel, alignment: Alignment) -> list[Row]:
+    """Return the rows of the alignment that a model was built from, with the traces that its columns say.
+
+    Raises
+    ------
+    DataError
+        Where the model has no map of columns, or was built from another alignment.
+    """
+    found = alignment_checksum(alignment)
+    if core.columns is None or core.checksum != found:
+        raise DataError(
+            f"model {core.name!r} was not built from this alignment", got=f"checksum {found}", expected=core.checksum
+        )
+    node = np.zeros(alignment.n_columns + 1, np.int64)
+    node[core.columns] = np.arange(1, core.n_nodes + 1)
+    after = np.maximum.accumulate(node)[1:]
+    is_node = node[1:] > 0
+    rows = []
+    for name, symbols, filled in zip(alignment.names, alignment.symbols, alignment.is_residue, strict=True):
+        columns = np.flatnonzero(filled)
+        inside = (after[columns] > 0) & (is_node[columns] | (after[columns] < core.n_nodes))
+        states = np.where(is_node[columns], P_M, P_I)[inside]
+        places = np.flatnonzero(inside) + 1
+        trace = Trace(states, after[columns][inside], places, np.ones(len(places)))
+        rows.append(Row(name, symbols[filled], np.ones(len(columns)), (trace,) if len(places) else ()))
     return rows
 
 

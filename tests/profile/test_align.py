@@ -5,6 +5,7 @@ import pytest
 
 from seqem.bio.alphabet import PROTEIN
 from seqem.core.batch import SequenceBatch
+from seqem.errors import DataError
 from seqem.io.aligned import row_texts
 from seqem.io.alignments import read_alignment
 from seqem.io.fasta import read_fasta
@@ -66,3 +67,19 @@ def test_every_domain_of_a_sequence_is_aligned(model, globins):
     nodes = np.frombuffer(family.reference.encode(), "S1") == b"x"
     used = family.is_residue[0, nodes].reshape(2, -1).sum(axis=1)
     assert (used > 130).all()
+
+
+def test_equals_hmmalign_with_the_alignment_of_the_model_and_trimmed(shared_data, globins):
+    folder = shared_data / "profile"
+    core = read_model(folder / "hmmer_tutorial" / "globins4.hmm")
+    first = read_alignment(folder / "hmmer_tutorial" / "globins4.sto")
+    family = align(core, globins, trim=True, first=first)
+    theirs = read_alignment(folder / "golden" / "globins4.globins45.hmmalign_mapali_trim.sto")
+    assert family.alignment.names == theirs.names
+    assert np.array_equal(family.alignment.symbols, theirs.symbols)
+    assert family.alignment.reference == theirs.reference
+
+
+def test_another_alignment_than_the_models_is_refused(model, globins, data):
+    with pytest.raises(DataError, match="was not built from this alignment"):
+        model.align(globins, first=read_alignment(data / "fn3.sto"))
