@@ -119,7 +119,7 @@ class Filters:
 
     @cached_property
     def _word_width(self) -> int:
-        return max(self.width // 2, 1)
+        return max(self.width // 4, 1)
 
     @cached_property
     def _word_scores(self) -> NDArray[np.int16]:
