@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from seqem.profile.hits import Domain, Hit
 from seqem.profile.options import SearchOptions
@@ -28,7 +27,7 @@ class Limits:
     @staticmethod
     def _meets(limit: tuple[float | None, float], score: float, log_p: float, z: float) -> bool:
         lowest, evalue = limit
-        return score >= lowest if lowest is not None else bool(np.exp(log_p) * z <= evalue)
+        return score >= lowest if lowest is not None else math.exp(log_p) * z <= evalue
 
     def reports(self, score: float, log_p: float, z: float) -> bool:
         """Return whether a target is reported; what is not for some ``z`` is not for any larger one."""
@@ -70,7 +69,7 @@ def draft(pipeline: Pipeline, raw: RawHit, **about: Any) -> Hit:
         score=raw.score,
         bias=raw.bias,
         log_p=raw.log_p,
-        evalue=float(np.exp(raw.log_p)),
+        evalue=math.exp(raw.log_p),
         included=False,
         domains=domains,
         expected_domains=raw.expected,
@@ -78,7 +77,7 @@ def draft(pipeline: Pipeline, raw: RawHit, **about: Any) -> Hit:
         n_clustered=raw.n_clustered,
         n_overlaps=raw.n_overlaps,
         n_envelopes=len(domains),
-        best=int(np.argmax([domain.score for domain in domains])),
+        best=max(range(len(domains)), key=lambda d: domains[d].score),
         **known,
     )
 
@@ -88,7 +87,7 @@ def _draft_domain(pipeline: Pipeline, raw: RawDomain) -> Domain:
     envelope, trace = raw.envelope, raw.envelope.trace
     return Domain(
         raw.score, raw.bias, envelope.first, envelope.last, int(trace.residues[0]), int(trace.residues[-1]),
-        int(trace.nodes[0]), int(trace.nodes[-1]), log_p, float(np.exp(log_p)), float(np.exp(log_p)),
+        int(trace.nodes[0]), int(trace.nodes[-1]), log_p, math.exp(log_p), math.exp(log_p),
         envelope.accuracy / (envelope.last - envelope.first + 1), False, False,
         render(pipeline.finder.profile, trace, raw.residues),
     )  # fmt: skip
@@ -100,11 +99,11 @@ def judged(hit: Hit, limits: Limits, z: float, domain_z: float) -> Hit:
     domains = tuple(
         replace(
             domain,
-            conditional_evalue=float(np.exp(domain.log_p) * domain_z),
-            evalue=float(np.exp(domain.log_p) * z),
+            conditional_evalue=math.exp(domain.log_p) * domain_z,
+            evalue=math.exp(domain.log_p) * z,
             reported=limits.reports_domain(domain.score, domain.log_p, domain_z),
             included=included and limits.includes_domain(domain.score, domain.log_p, domain_z),
         )
         for domain in hit.domains
     )
-    return replace(hit, evalue=float(np.exp(hit.log_p) * z), included=included, domains=domains)
+    return replace(hit, evalue=math.exp(hit.log_p) * z, included=included, domains=domains)
