@@ -79,13 +79,17 @@ class FamilyModel:
     def profile(self, params: FamilyParams) -> SearchProfile:
         """Return the search profile of the parameters in the mode of training.
 
-        Local entries are uniform: were they to depend on the transitions, the M-step would have no closed form.
+        A degenerate letter has the odds that it stands for one of its letters, and local entries are uniform: with the
+        mean scores and the entries of a search, EM would have no closed M-step.
         """
         profile = configure(self.core(params), mode=self.mode, multihit=self.multihit)
-        if self.mode == "glocal":
-            return profile
-        n = len(params.match)
-        return replace(profile, steps=profile.steps._replace(entry=np.full(n, 2.0 / (n * (n + 1)))))
+        codes = self.alphabet.codes
+        odds = profile.odds.copy()
+        odds[: len(codes)] = codes @ params.match.T / (codes @ background(self.alphabet))[:, None]
+        steps, n = profile.steps, len(params.match)
+        if self.mode == "local":
+            steps = steps._replace(entry=np.full(n, 2.0 / (n * (n + 1))))
+        return replace(profile, odds=odds, steps=steps)
 
     def e_step(self, params: FamilyParams, batch: SequenceBatch) -> EStep:
         """Return expected counts and the log odds, against the background, of a batch.

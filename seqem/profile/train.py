@@ -26,7 +26,7 @@ _NOISE = (0.4, 0.2, 0.1, 0.05)
 _ITERATIONS_PER_NOISE = 2
 _MOST_SURGERIES = 8
 # Recursions in 32 bits leave rounding in the objective that is not a fall.
-_FALL = 1e-5
+_FALL = 1e-6
 
 
 @dataclass(frozen=True)

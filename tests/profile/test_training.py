@@ -62,6 +62,14 @@ def test_the_score_is_the_slope_of_the_log_likelihood(globins, mode):
     assert slope == pytest.approx((expected(h) - expected(-h)) / (2 * h), rel=2e-3)
 
 
+def test_em_does_not_fall_with_degenerate_letters():
+    texts = ["GATTACAGATTACA", "GATTACATATTACA", "GATTACAGATNACA", "GARTACAGATNRCA"]
+    batch = SequenceBatch.of([DNA.encode(text) for text in texts], alphabet=DNA.letters)
+    model = FamilyModel(DNA, default_prior(DNA))
+    result = fit(model, start_of(model, batch), [batch], stop=StopRule(max_iter=40, fall_tol=1e-6))
+    assert (np.diff(result.history.objective) >= -1e-6 * np.abs(result.objective)).all()
+
+
 def test_counts_add_up(globins):
     model = FamilyModel(PROTEIN, default_prior(PROTEIN))
     params = start_of(model, globins)
