@@ -27,8 +27,8 @@ Workers = Annotated[
 ]
 
 
-def _file(flag: str, what: str) -> Any:
-    return typer.Option(flag, metavar="FILE", callback=writable, help=f"Where to write {what}.")
+def _file(flag: str, what: str, *other: str) -> Any:
+    return typer.Option(flag, *other, metavar="FILE", callback=writable, help=f"Where to write {what}.")
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,25 @@ class Thresholds:
     include_domain_score: Annotated[
         float | None, typer.Option("--incdomT", metavar="X", help="Domains from this score on are significant.")
     ] = None
-    z: Annotated[float | None, typer.Option("-Z", metavar="X", help="Comparisons for E-values of targets.")] = None
+    z: Annotated[
+        float | None, typer.Option("-Z", metavar="X", help="Comparisons for E-values of targets; of DNA megabases.")
+    ] = None
     domain_z: Annotated[float | None, typer.Option("--domZ", metavar="X", help="Comparisons for domains.")] = None
     cut_ga: Annotated[bool, typer.Option("--cut_ga", help="Take the model's gathering cutoffs.")] = False
     cut_tc: Annotated[bool, typer.Option("--cut_tc", help="Take the model's trusted cutoffs.")] = False
     cut_nc: Annotated[bool, typer.Option("--cut_nc", help="Take the model's noise cutoffs.")] = False
     sensitive: Annotated[bool, typer.Option("--max", help="Switch all filters off.")] = False
-    f1: Annotated[float, typer.Option("--F1", min=0, metavar="X", help="P-value of the MSV filter.")] = 0.02
-    f2: Annotated[float, typer.Option("--F2", min=0, metavar="X", help="P-value of the Viterbi filter.")] = 1e-3
-    f3: Annotated[float, typer.Option("--F3", min=0, metavar="X", help="P-value of the Forward filter.")] = 1e-5
+    f1: Annotated[
+        float | None, typer.Option("--F1", min=0, metavar="X", help="P-value of the MSV filter, by default 0.02.")
+    ] = None
+    f2: Annotated[
+        float | None,
+        typer.Option("--F2", min=0, metavar="X", help="P-value of the Viterbi filter, by default 1e-3, of DNA 3e-3."),
+    ] = None
+    f3: Annotated[
+        float | None,
+        typer.Option("--F3", min=0, metavar="X", help="P-value of the Forward filter, by default 1e-5, of DNA 3e-5."),
+    ] = None
     nobias: Annotated[bool, typer.Option("--nobias", help="Switch the composition filter off.")] = False
     nonull2: Annotated[bool, typer.Option("--nonull2", help="Do not correct scores for composition.")] = False
 
@@ -108,7 +118,9 @@ class Results:
     ] = "-"
     tblout: Annotated[str | None, _file("--tblout", "a table of targets")] = None
     domtblout: Annotated[str | None, _file("--domtblout", "a table of domains")] = None
-    pfamtblout: Annotated[str | None, _file("--pfamtblout", "a table as Pfam has it")] = None
+    pfamtblout: Annotated[
+        str | None, _file("--pfamtblout", "a table as Pfam has it, of DNA as Dfam", "--dfamtblout")
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="Report one JSON object a target.")] = False
     noali: Annotated[bool, typer.Option("--noali", help="Leave alignments out of the report.")] = False
 

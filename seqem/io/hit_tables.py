@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, TextIO, cast
+from typing import Literal, TextIO, cast
 
 from seqem import __version__
+from seqem.io import long_tables
 from seqem.io.streams import FilePath, atomic_write
+from seqem.io.table_widths import Widths
 from seqem.profile.hits import Hit, QueryInfo, TopHits
 
 Mode = Literal["search", "scan"]
@@ -33,7 +35,7 @@ def each_result(results: Results) -> Iterable[TopHits]:
 def write_tblout(
     where: FilePath | TextIO, results: Results, *, mode: Mode = "search", notes: Mapping[str, str] | None = None
 ) -> None:
-    """Write one line a target, as ``hmmsearch --tblout`` does.
+    """Write one line a target, as ``hmmsearch --tblout`` does, or a hit on a long target, as ``nhmmer --tblout`` does.
 
     Parameters
     ----------
@@ -57,10 +59,14 @@ def write_tblout(
     """
     with hits_output(where) as handle:
         for number, result in enumerate(each_result(results)):
-            widths = _Widths.of(result)
+            widths = Widths.of(result)
+            long = result.statistics.unit == "residues"
             if number == 0:
-                handle.writelines(_target_header(widths))
-            handle.writelines(_target_line(hit, result.query, widths) for hit in result)
+                handle.writelines(long_tables.header(widths, result) if long else _target_header(widths))
+            if long:
+                handle.writelines(long_tables.lines(widths, result))
+            else:
+                handle.writelines(_target_line(hit, result.query, widths) for hit in result)
         handle.writelines(_tail(mode, notes))
 
 
@@ -79,7 +85,7 @@ def write_domtblout(
     """
     with hits_output(where) as handle:
         for number, result in enumerate(each_result(results)):
-            widths = _Widths.of(result)
+            widths = Widths.of(result)
             if number == 0:
                 handle.writelines(_domain_header(widths))
             for hit in result:
@@ -91,6 +97,8 @@ def write_pfamtblout(
     where: FilePath | TextIO, results: Results, *, mode: Mode = "search", notes: Mapping[str, str] | None = None
 ) -> None:
     """Write targets, then domains by significance, as ``hmmsearch --pfamtblout``; parameters as :func:`write_tblout`.
+
+    Of long targets, hits as ``nhmmer --dfamtblout``.
 
     Examples
     --------
@@ -104,25 +112,9 @@ def write_pfamtblout(
     """
     with hits_output(where) as handle:
         for result in each_result(results):
-            handle.writelines(_pfam_lines(result))
+            long = result.statistics.unit == "residues"
+            handle.writelines(long_tables.dfam_lines(result) if long else _pfam_lines(result))
         handle.writelines(_tail(mode, notes))
-
-
-class _Widths(NamedTuple):
-    """Widths of the columns of names, which grow with the longest."""
-
-    target: int
-    target_accession: int
-    query: int
-    query_accession: int
-
-    @classmethod
-    def of(cls, result: TopHits) -> _Widths:
-        """Return the widths for one query and its hits."""
-        target = max((len(hit.name) for hit in result), default=0)
-        accession = max((len(hit.accession) for hit in result), default=0)
-        query = result.query
-        return cls(max(20, target), max(10, accession), max(20, len(query.name)), max(10, len(query.accession)))
 
 
 _TARGET_FIELDS = (
@@ -136,7 +128,7 @@ _DOMAIN_FIELDS = (
 _LAST = "description of target"
 
 
-def _target_header(w: _Widths) -> Iterator[str]:
+def _target_header(w: Widths) -> Iterator[str]:
     yield f"#{'':{sum(w) + 2}} {'--- full sequence ----':>22} {'--- best 1 domain ----':>22} " \
           f"{'--- domain number estimation ----':>33}\n"  # fmt: skip
     numbers = " ".join(f"{name:>{width}}" for width, name in _TARGET_FIELDS)
@@ -152,7 +144,7 @@ def _target_header(w: _Widths) -> Iterator[str]:
     )
 
 
-def _target_line(hit: Hit, query: QueryInfo, w: _Widths) -> str:
+def _target_line(hit: Hit, query: QueryInfo, w: Widths) -> str:
     best = hit.best_domain
     return (
         f"{hit.name:<{w.target}} {hit.accession or '-':<{w.target_accession}} {query.name:<{w.query}} "
@@ -163,7 +155,7 @@ def _target_line(hit: Hit, query: QueryInfo, w: _Widths) -> str:
     )
 
 
-def _domain_header(w: _Widths) -> Iterator[str]:
+def _domain_header(w: Widths) -> Iterator[str]:
     yield f"#{'':{sum(w) + 14}} {'--- full sequence ---':>22} {'-------------- this domain -------------':>40} " \
           f"{'hmm coord':>11} {'ali coord':>11} {'env coord':>11}\n"  # fmt: skip
     numbers = " ".join(f"{name:>{width}}" for width, name in _DOMAIN_FIELDS)
@@ -178,7 +170,7 @@ def _domain_header(w: _Widths) -> Iterator[str]:
     )
 
 
-def _domain_lines(hit: Hit, query: QueryInfo, w: _Widths) -> Iterator[str]:
+def _domain_lines(hit: Hit, query: QueryInfo, w: Widths) -> Iterator[str]:
     reported = hit.reported_domains
     for number, d in enumerate(reported, start=1):
         yield (
@@ -192,7 +184,7 @@ def _domain_lines(hit: Hit, query: QueryInfo, w: _Widths) -> Iterator[str]:
 
 
 def _pfam_lines(result: TopHits) -> Iterator[str]:
-    width = _Widths.of(result).target
+    width = Widths.of(result).target
     yield "# Sequence scores\n# ---------------\n#\n"
     yield f"# {'name':<{width - 1}} {' bits':>6} {'E-value':>9} {'n':>3} {'exp':>5} {' bias':>5}    description\n"
     yield f"# {'-' * 19:>{width - 1}} {'-' * 6} {'-' * 9} {'-' * 3} {'-' * 5} {'-' * 5}    {'-' * 21}\n"

@@ -52,9 +52,15 @@ def write_stockholm(
     #=GC RF   xx.
     //
     """
-    lines = _lines(alignment, posteriors, posterior_consensus)
     with atomic_write(path) as handle:
-        handle.writelines(f"{line}\n" for line in lines)
+        handle.writelines(stockholm_lines(alignment, posteriors, posterior_consensus))
+
+
+def stockholm_lines(
+    alignment: Alignment, posteriors: Sequence[str] | None = None, posterior_consensus: str | None = None
+) -> Iterator[str]:
+    """Yield the lines of :func:`write_stockholm`; a file may hold several alignments one after another."""
+    return (f"{line}\n" for line in _lines(alignment, posteriors, posterior_consensus))
 
 
 def _lines(alignment: Alignment, posteriors: Sequence[str] | None, posterior_consensus: str | None) -> Iterator[str]:

@@ -31,6 +31,7 @@ from seqem.profile.evalue import null_score
 from seqem.profile.family import FamilyModel
 from seqem.profile.hits import TopHits
 from seqem.profile.logo import logo_heights, logo_tracks
+from seqem.profile.long_targets import STRANDS, Strand
 from seqem.profile.options import SearchOptions
 from seqem.profile.plan7 import CoreModel
 from seqem.profile.priors import default_prior
@@ -236,14 +237,17 @@ class ProfileHMM(EMEstimator):
         database: SequenceBatch | Iterable[SequenceBatch],
         options: SearchOptions | None = None,
         *,
+        strands: Sequence[Strand] = STRANDS,
         executor: Executor | None = None,
         **thresholds: Any,
     ) -> TopHits:
         """Return the targets that are significantly like the family; see :func:`seqem.profile.search.search`.
 
+        Of DNA and RNA, hits are places on the ``strands`` of targets of any length.
+
         ``thresholds`` are fields of :class:`seqem.profile.options.SearchOptions`, in place of ``options``.
         """
-        return search(self.core, database, options or SearchOptions(**thresholds), executor=executor)
+        return search(self.core, database, options or SearchOptions(**thresholds), strands=strands, executor=executor)
 
     def align(self, sequences: Sequences, **options: Any) -> AlignedFamily:
         """Return sequences aligned to the model; ``options`` are those of :func:`seqem.profile.align.align`."""

@@ -18,11 +18,11 @@ from seqem.profile.configure import SearchProfile
 from seqem.profile.tables import aligned, padded
 from seqem.shapes import AnyArray, Array, IntArray
 
-_BYTE_SCALE = 3.0 / np.log(2.0)
-_WORD_SCALE = 500.0 / np.log(2.0)
-_BYTE_BASE, _WORD_BASE = 190, 12000
+BYTE_SCALE = 3.0 / np.log(2.0)
+WORD_SCALE = 500.0 / np.log(2.0)
+BYTE_BASE, WORD_BASE = 190, 12000
 # Neither filter charges for the residues outside of the match; on long targets that is worth about 3 nats.
-_LOOP_COSTS = 3.0
+LOOP_COSTS = 3.0
 _HIGHEST, _LOWEST = 32767, -32768
 _COMPOSITION_START = np.array([0.999, 0.001])
 
@@ -33,15 +33,18 @@ def _round(x: AnyArray) -> AnyArray:
     return np.sign(x) * np.floor(np.abs(x) + np.float32(0.5))
 
 
-def _cost(score: Array | float) -> AnyArray:
-    return np.minimum(-_round(np.float32(_BYTE_SCALE) * np.asarray(score, np.float32)), 255).astype(np.int64)
+def byte_cost(score: Array | float) -> AnyArray:
+    """Return a score in nats as a byte's cost."""
+    return np.minimum(-_round(np.float32(BYTE_SCALE) * np.asarray(score, np.float32)), 255).astype(np.int64)
 
 
-def _word(score: Array | float) -> AnyArray:
-    return np.clip(_round(np.float32(_WORD_SCALE) * np.asarray(score, np.float32)), _LOWEST, _HIGHEST).astype(np.int64)
+def word_score(score: Array | float) -> AnyArray:
+    """Return a score in nats as a word."""
+    return np.clip(_round(np.float32(WORD_SCALE) * np.asarray(score, np.float32)), _LOWEST, _HIGHEST).astype(np.int64)
 
 
-def _move(lengths: IntArray) -> Array:
+def move_score(lengths: IntArray) -> Array:
+    """Return the log probability to leave the flanks of targets of such lengths."""
     return np.log(3.0 / (lengths + 3.0))
 
 
@@ -66,12 +69,12 @@ class Filters:
     @cached_property
     def _bias(self) -> int:
         letters = len(self.profile.core.alphabet.letters)
-        return int(_cost(-max(0.0, float(self._scores[:letters].max()))))
+        return int(byte_cost(-max(0.0, float(self._scores[:letters].max()))))
 
     @cached_property
     def _byte_costs(self) -> NDArray[np.int64]:
         with np.errstate(invalid="ignore"):
-            rounded = -_round(np.float32(_BYTE_SCALE) * self._scores.astype(np.float32))
+            rounded = -_round(np.float32(BYTE_SCALE) * self._scores.astype(np.float32))
         return np.where(rounded > 255 - self._bias, 255, np.nan_to_num(rounded, posinf=255) + self._bias).astype(
             np.int64
         )
@@ -88,32 +91,32 @@ class Filters:
 
     @cached_property
     def _enter(self) -> int:
-        return int(_cost(np.log(2.0 / (self._n * (self._n + 1.0)))))
+        return int(byte_cost(np.log(2.0 / (self._n * (self._n + 1.0)))))
 
     def segments(self, residues: AnyArray, offsets: IntArray) -> Array:
         """Return the MSV score of each sequence in nats; +inf where it saturates."""
         lengths = np.diff(offsets)
         best = np.empty(len(lengths), np.int64)
         kernel.best_segments(residues, offsets, self._signed_costs, self._n, best, (0,) * self.width)
-        move, leave = _cost(_move(lengths)), int(_cost(np.log(0.5)))
-        ends = best + _BYTE_BASE - move - self._enter
+        move, leave = byte_cost(move_score(lengths)), int(byte_cost(np.log(0.5)))
+        ends = best + BYTE_BASE - move - self._enter
         full = (best >= 255 - self._bias) | (ends >= 255 - self._bias)
         chain = ends - leave
-        scores = (chain - move - _BYTE_BASE) / _BYTE_SCALE - _LOOP_COSTS
+        scores = (chain - move - BYTE_BASE) / BYTE_SCALE - LOOP_COSTS
         scores[full] = np.inf
         # Where a segment scores above the start of the next one, or the short form may have saturated wrongly.
-        unsure = (chain > _BYTE_BASE) & (~full | (_BYTE_BASE - move - self._enter < 128))
+        unsure = (chain > BYTE_BASE) & (~full | (BYTE_BASE - move - self._enter < 128))
         scores[unsure] = self._chains(residues, offsets, np.flatnonzero(unsure), move[unsure])
         return scores
 
     def _chains(self, residues: AnyArray, offsets: IntArray, which: IntArray, move: IntArray) -> Array:
         values = np.empty(len(which), np.int64)
         costs = self._unsigned_costs
-        leave, start = int(_cost(np.log(0.5))), move + self._enter
+        leave, start = int(byte_cost(np.log(0.5))), move + self._enter
         row = aligned(np.zeros(costs.shape[1], np.uint8))
         dim = (0,) * self.width
-        kernel.msv_all(residues, offsets, which, costs, self._bias, _BYTE_BASE, leave, start, row, values, dim)
-        return np.where(values < 0, np.inf, (values - move - _BYTE_BASE) / _BYTE_SCALE - _LOOP_COSTS)
+        kernel.msv_all(residues, offsets, which, costs, self._bias, BYTE_BASE, leave, start, row, values, dim)
+        return np.where(values < 0, np.inf, (values - move - BYTE_BASE) / BYTE_SCALE - LOOP_COSTS)
 
     # -- words -----------------------------------------------------------------------------------------
 
@@ -124,7 +127,7 @@ class Filters:
     @cached_property
     def _word_scores(self) -> NDArray[np.int16]:
         pad = -self._n % self._word_width
-        return aligned(np.pad(_word(self._scores), ((0, 0), (0, pad)), constant_values=_LOWEST).astype(np.int16))
+        return aligned(np.pad(word_score(self._scores), ((0, 0), (0, pad)), constant_values=_LOWEST).astype(np.int16))
 
     @cached_property
     def _steps(self) -> list[AnyArray]:
@@ -132,7 +135,8 @@ class Filters:
         s = self.profile.steps
         with np.errstate(divide="ignore"):
             into = [
-                _word(np.log(row)) for row in (s.match, s.insert, s.delete, s.entry, s.open, s.stay, s.skip, s.chain)
+                word_score(np.log(row))
+                for row in (s.match, s.insert, s.delete, s.entry, s.open, s.stay, s.skip, s.chain)
             ]
         # No step may be free: a path could otherwise pass through inserts for ever without losing.
         into[5] = np.minimum(into[5], -1)
@@ -151,13 +155,13 @@ class Filters:
     def viterbi(self, residues: AnyArray, offsets: IntArray, which: IntArray) -> Array:
         """Return the Viterbi filter's score in nats of the sequences ``which``; +inf where it saturates."""
         values = np.empty(len(which), np.int64)
-        move = _word(_move(np.diff(offsets)[which]))
+        move = word_score(move_score(np.diff(offsets)[which]))
         words, scores = self._words, self._word_scores
         row = aligned(np.zeros(3 * scores.shape[1], np.int16))
         dim = (0,) * self._word_width
-        leave = int(_word(np.log(0.5)))
-        kernel.viterbi_all(residues, offsets, which, scores, words, _WORD_BASE, leave, move, row, values, dim)
-        nats = (values + move - _WORD_BASE) / _WORD_SCALE - _LOOP_COSTS
+        leave = int(word_score(np.log(0.5)))
+        kernel.viterbi_all(residues, offsets, which, scores, words, WORD_BASE, leave, move, row, values, dim)
+        nats = (values + move - WORD_BASE) / WORD_SCALE - LOOP_COSTS
         return np.where(values == _HIGHEST, np.inf, np.where(values == _LOWEST, -np.inf, nats))
 
     # -- composition -----------------------------------------------------------------------------------

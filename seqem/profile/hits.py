@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from seqem.profile.options import PROTEIN_GATES, Gates
 
 
 class DomainAlignment(NamedTuple):
@@ -118,12 +120,13 @@ class Hit:
 
 
 class QueryInfo(NamedTuple):
-    """What reports say of the model that searched."""
+    """What reports say of the model, or the sequence, that searched."""
 
     name: str
     accession: str
     description: str
     n_nodes: int
+    is_sequence: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,10 @@ class SearchStatistics:
         Numbers of targets that E-values are multiplied by: of the whole target, and conditional ones of domains.
     seconds : float
         Elapsed time.
+    gates : Gates
+        P-values of the filters.
+    unit : {"targets", "residues"}
+        What the counts of the filters and ``z`` count; residues of all strands where targets are long.
     """
 
     n_models: int
@@ -155,6 +162,8 @@ class SearchStatistics:
     z: float
     domain_z: float
     seconds: float
+    gates: Gates = PROTEIN_GATES
+    unit: Literal["targets", "residues"] = "targets"
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from seqem.core.batch import SequenceBatch
-from seqem.errors import DataError, ParameterError
 from seqem.profile.configure import configure
 from seqem.profile.domains import DomainFinder, Domains, Envelope
-from seqem.profile.evalue import exponential_log_survival, gumbel_survival, null_score
+from seqem.profile.evalue import gumbel_survival, null_score
 from seqem.profile.filters import Filters
-from seqem.profile.options import SearchOptions
-from seqem.profile.plan7 import Calibration, CoreModel
+from seqem.profile.searcher import Searcher
 from seqem.shapes import AnyArray, Array, IntArray
 
 _LN2 = math.log(2.0)
@@ -71,41 +69,22 @@ class PartResult(NamedTuple):
     passed: Passed
 
 
-@dataclass(eq=False)
-class Pipeline:
-    """Search batches of targets with one model.
+class Pipeline(Searcher):
+    """Search batches of targets with one model."""
 
-    Attributes
-    ----------
-    core : CoreModel
-        With calibration.
-    options : SearchOptions
-        Filters are taken from here; thresholds apply later, when the size of the database is known.
-    """
-
-    core: CoreModel
-    options: SearchOptions = field(default_factory=SearchOptions)
-
-    def __post_init__(self) -> None:
-        if self.core.calibration is None:
-            raise ParameterError(
-                f"model {self.core.name!r} is not calibrated", hint="calibrate it: seqem.profile.calibrate.calibrate"
-            )
-        self.filters = Filters(configure(self.core))
+    @cached_property
+    def filters(self) -> Filters:
+        """What most targets end at."""
+        return Filters(configure(self.core))
 
     @cached_property
     def finder(self) -> DomainFinder:
         """What finds domains; most models of a library that is scanned never need it."""
         return DomainFinder(self.core)
 
-    @property
-    def _calibration(self) -> Calibration:
-        assert self.core.calibration is not None
-        return self.core.calibration
-
     def run(self, batch: SequenceBatch, *, first_index: int = 0) -> PartResult:
         """Return what the targets of a batch give; ``first_index`` is the number of targets before it."""
-        self._check(batch)
+        self.check(batch)
         offsets = batch.offsets
         lengths = np.diff(offsets)
         passed = Passed(len(batch), batch.n_rows)
@@ -123,42 +102,29 @@ class Pipeline:
                 hits.append(hit)
         return PartResult(hits, passed)
 
-    def _check(self, batch: SequenceBatch) -> None:
-        letters = self.core.alphabet.letters
-        if batch.alphabet is not None and batch.alphabet != letters:
-            raise DataError(
-                "targets are in another alphabet than the model", got=batch.alphabet, expected=f"letters {letters}"
-            )
-        if batch.values.dtype != np.uint8 or batch.values.ndim != 1:
-            raise DataError(
-                "targets are no symbols",
-                got=f"{batch.values.dtype} of shape {batch.values.shape}",
-                expected="uint8, one row",
-            )
-
     def _filtered(
         self, residues: AnyArray, offsets: IntArray, lengths: IntArray, which: IntArray, passed: Passed
     ) -> tuple[IntArray, Array]:
         """Return the targets that pass MSV, composition and Viterbi filters, with the null score of the last."""
-        o, c, f = self.options, self._calibration, self.filters
-        if o.sensitive:
+        c, f, gates = self.calibration, self.filters, self.gates
+        if self.options.sensitive:
             passed.msv = passed.bias = passed.viterbi = len(which)
             return which, null_score(lengths[which])
         scores = f.segments(residues, offsets)[which]
         null = null_score(lengths[which])
-        keep = gumbel_survival((scores - null) / _LN2, c.msv, c.msv_lambda) <= o.f1
+        keep = gumbel_survival((scores - null) / _LN2, c.msv, c.msv_lambda) <= gates.segments
         which, scores, null = which[keep], scores[keep], null[keep]
         passed.msv = len(which)
-        if o.bias_filter:
+        if self.options.bias_filter:
             null = null + f.composition(residues, offsets, which)
         p = gumbel_survival((scores - null) / _LN2, c.msv, c.msv_lambda)
-        keep = p <= o.f1
+        keep = p <= gates.segments
         which, null, p = which[keep], null[keep], p[keep]
         passed.bias = len(which)
-        doubtful = np.flatnonzero(p > o.f2)
+        doubtful = np.flatnonzero(p > gates.viterbi)
         keep = np.ones(len(which), bool)
         bits = (f.viterbi(residues, offsets, which[doubtful]) - null[doubtful]) / _LN2
-        keep[doubtful] = gumbel_survival(bits, c.viterbi, c.viterbi_lambda) <= o.f2
+        keep[doubtful] = gumbel_survival(bits, c.viterbi, c.viterbi_lambda) <= gates.viterbi
         which, null = which[keep], null[keep]
         passed.viterbi = len(which)
         return which, null
@@ -166,12 +132,7 @@ class Pipeline:
     def _passes_forward(self, score: float, null: float) -> bool:
         if self.options.sensitive:
             return True
-        return self.log_p((score - null) / _LN2) <= np.log(self.options.f3)
-
-    def log_p(self, bits: float) -> float:
-        """Return the log of the P-value of a score from Forward."""
-        c = self._calibration
-        return float(exponential_log_survival(bits, c.forward, c.forward_lambda))
+        return self.log_p((score - null) / _LN2) <= np.log(self.gates.forward)
 
     def _hit(
         self, batch: SequenceBatch, s: int, residues: AnyArray, forward: float, found: Domains, first_index: int

@@ -11,9 +11,9 @@ from seqem.core.batch import SequenceBatch
 from seqem.profile.hits import Hit, QueryInfo, SearchStatistics, TopHits
 from seqem.profile.judge import Limits, draft, judged
 from seqem.profile.options import SearchOptions
+from seqem.profile.parts import in_order, parts_of
 from seqem.profile.pipeline import Passed, Pipeline
 from seqem.profile.plan7 import CoreModel
-from seqem.profile.search import in_order, parts_of
 
 
 class _Candidate(NamedTuple):
@@ -135,4 +135,6 @@ def _judge(candidates: list[_Candidate], options: SearchOptions, z: float) -> tu
 
 def _query(batch: SequenceBatch, s: int, length: int) -> QueryInfo:
     name = batch.names[s] if batch.names is not None else str(s + 1)
-    return QueryInfo(name, "", batch.descriptions[s] if batch.descriptions is not None else "", length)
+    return QueryInfo(
+        name, "", batch.descriptions[s] if batch.descriptions is not None else "", length, is_sequence=True
+    )

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 
+from seqem.bio.alphabet import PROTEIN
 from seqem.core.batch import SequenceBatch
 from seqem.profile.hits import QueryInfo, SearchStatistics, TopHits
 from seqem.profile.judge import Limits, draft, judged
+from seqem.profile.long_targets import STRANDS, Strand, search_long
 from seqem.profile.options import SearchOptions
+from seqem.profile.parts import in_order, parts_of
 from seqem.profile.pipeline import PartResult, Passed, Pipeline, RawHit
 from seqem.profile.plan7 import CoreModel
-
-Result = TypeVar("Result")
-
-# Residues of a part: large enough that the filters run over many targets at once, small enough to share out.
-PART_ROWS = 1 << 21
-_IN_FLIGHT = 32
 
 
 def search(
@@ -28,9 +22,10 @@ def search(
     database: SequenceBatch | Iterable[SequenceBatch],
     options: SearchOptions | None = None,
     *,
+    strands: Sequence[Strand] = STRANDS,
     executor: Executor | None = None,
 ) -> TopHits:
-    """Search targets with a calibrated model.
+    """Search targets with a calibrated model: proteins as wholes, DNA and RNA of any length by windows on both strands.
 
     Parameters
     ----------
@@ -40,13 +35,15 @@ def search(
         The targets; of an iterable, such as one that reads a file in parts, only a few parts are held at a time.
     options : SearchOptions, optional
         Thresholds.
+    strands : sequence of {"watson", "crick"}
+        Of DNA and RNA: the strand as given, its reverse complement, or both.
     executor : concurrent.futures.Executor, optional
         Threads, processes or a cluster; the result does not depend on it.
 
     Returns
     -------
     TopHits
-        The reported targets.
+        The reported targets; of DNA and RNA each domain is a hit, see :func:`seqem.profile.long_targets.search_long`.
 
     Raises
     ------
@@ -55,8 +52,10 @@ def search(
     ParameterError
         Where the model has no calibration, or not the cutoffs that are asked for.
     """
-    started = time.perf_counter()
     options = options or SearchOptions()
+    if core.alphabet is not PROTEIN:
+        return search_long(core, database, options, strands=strands, executor=executor)
+    started = time.perf_counter()
     limits = Limits(options, options.cutoff_of(core))
     pipeline = Pipeline(core, options)
     hits: list[RawHit] = []
@@ -66,38 +65,6 @@ def search(
         hits += part.hits
         passed = passed + part.passed
     return _judge(pipeline, hits, passed, limits, started)
-
-
-def parts_of(database: SequenceBatch | Iterable[SequenceBatch]) -> Iterator[tuple[int, SequenceBatch]]:
-    """Yield parts of a size that suits the pipeline, each with the number of targets before it."""
-    batches = [database] if isinstance(database, SequenceBatch) else database
-    first = 0
-    for batch in batches:
-        for part in batch.shards(PART_ROWS) if len(batch) else []:
-            yield first, part
-            first += len(part)
-
-
-def in_order(
-    function: Callable[..., Result], tasks: Iterator[tuple[Any, ...]], executor: Executor | None
-) -> Iterator[Result]:
-    """Yield ``function(*task)`` in the order of the tasks, holding few of them."""
-    if executor is None:
-        yield from (function(*task) for task in tasks)
-        return
-    futures: deque[Future[Result]] = deque()
-
-    def submit(count: int) -> None:
-        futures.extend(executor.submit(function, *task) for task in islice(tasks, count))
-
-    try:
-        submit(_IN_FLIGHT)
-        while futures:
-            yield futures.popleft().result()
-            submit(1)
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def _run(pipeline: Pipeline, first: int, part: SequenceBatch) -> PartResult:
@@ -115,6 +82,6 @@ def _judge(pipeline: Pipeline, hits: list[RawHit], passed: Passed, limits: Limit
     query = QueryInfo(core.name, core.accession or "", core.description or "", core.n_nodes)
     statistics = SearchStatistics(
         1, core.n_nodes, passed.n_targets, passed.n_residues, passed.msv, passed.bias, passed.viterbi, passed.forward,
-        z, domain_z, time.perf_counter() - started,
+        z, domain_z, time.perf_counter() - started, pipeline.gates,
     )  # fmt: skip
     return TopHits(query, found, statistics)

@@ -189,3 +189,20 @@ def test_golden_table(shared_data, tmp_path):
         for column, (a, b) in enumerate(zip(mine, golden, strict=True)):
             # HMMER adds logarithms by a table: the last digit may differ by one.
             assert a == b or abs(float(a) - float(b)) <= max(0.1001, 0.1 * float(b)), (column, mine, golden)
+
+
+def test_dna_is_searched_on_both_strands(shared_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = shared_data / "profile" / "hmmer_tutorial"
+    target, wanted = str(folder / "dna_target.fa"), {(): 5, ("--watson",): 3, ("--crick",): 2}
+    for strand, count in wanted.items():
+        words = ["search", str(folder / "MADE1.hmm"), target, "-o", "r.txt", "--tblout", "t.tbl", "-A", "hits.sto"]
+        assert main([*words, *strand]) == 0
+        assert len(names_of(tmp_path / "t.tbl")) == count
+    assert (tmp_path / "hits.sto").read_text().count("#=GR") == 2
+    query = next(line for line in (folder / "MADE1.sto").read_text().splitlines() if line[:1] not in "#/\n")
+    letters = query.split()[1].replace("-", "").replace(".", "")
+    (tmp_path / "query.fa").write_text(f">q\n{letters}\n")
+    assert main(["phmmer", "query.fa", target, "-o", "p.txt", "--tblout", "p.tbl", "--dfamtblout", "d.tbl"]) == 0
+    assert f"Query:       q  [L={len(letters)}]" in (tmp_path / "p.txt").read_text()
+    assert len(names_of(tmp_path / "p.tbl")) == len(names_of(tmp_path / "d.tbl")) >= 3

@@ -27,7 +27,7 @@ def golden_hits(folder: Path, stem: str) -> TopHits:
     by_name = {name: list(rows) for name, rows in groupby(domains, key=lambda row: row[0])}
     full = _full(folder / f"{stem}.full.tsv")
     hits = tuple(_hit(row, by_name[row[0]], full.get(row[0], []), descriptions[row[0]]) for row in targets)
-    return TopHits(_query(domains), hits, _statistics(len(hits)))
+    return TopHits(_query(domains, scan=stem.endswith("hmmscan")), hits, _statistics(len(hits)))
 
 
 def _rest(line: str, fields: int) -> str:
@@ -38,8 +38,8 @@ def _rest(line: str, fields: int) -> str:
     return "" if text == "-" else text
 
 
-def _query(domains) -> QueryInfo:
-    return QueryInfo(domains[0][3], _given(domains[0][4]), "", int(domains[0][5]))
+def _query(domains, *, scan: bool) -> QueryInfo:
+    return QueryInfo(domains[0][3], _given(domains[0][4]), "", int(domains[0][5]), is_sequence=scan)
 
 
 def _given(text: str) -> str:

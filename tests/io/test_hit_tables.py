@@ -2,10 +2,12 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from Bio import SearchIO
 
+from seqem.bio.alphabet import PROTEIN
 from seqem.io.hit_alignment import alignment_lines
 from seqem.io.hit_json import write_json_lines
 from seqem.io.hit_report import write_report
@@ -156,7 +158,9 @@ def test_report_of_a_scan(golden):
 
 
 def test_report_says_what_the_options_were():
-    report = written(write_report, NOTHING, options=SearchOptions(z=45.0, sensitive=True))
+    options = SearchOptions(z=45.0, sensitive=True)
+    result = replace(NOTHING, statistics=replace(NOTHING.statistics, gates=options.gates(PROTEIN)))
+    report = written(write_report, result, options=options)
     assert "[as set by --Z on cmdline]" in report
     assert "Passed Fwd filter:                         0  (0); expected 0.0 (1)" in report
 
