@@ -23,7 +23,8 @@ class Alphabet:
     """Map letters to symbols: first the M canonical letters, then one symbol for each degenerate letter.
 
     Symbols 0 to M - 1 are ``letters`` in order; symbols M to C - 1 are the degenerate letters in the
-    order of ``degenerate``, whose last one stands for any letter; symbol C is the gap of aligned text.
+    order of ``degenerate``, whose last one stands for any letter; symbol C is the gap of aligned text, and C + 1 the mark
+    of a place without residue, such as a stop codon, in unaligned text (of an alignment it counts as any letter).
 
     Attributes
     ----------
@@ -37,6 +38,8 @@ class Alphabet:
         Letters that are read as another letter.
     gaps : str
         Letters of a gap; the first one is written.
+    nonresidue : str
+        Mark of a place without residue, "" where there is none.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Alphabet:
     degenerate: Mapping[str, str] = field(hash=False)
     synonyms: Mapping[str, str] = field(hash=False)
     gaps: str = "-."
+    nonresidue: str = ""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         # There is one object of each alphabet, in workers too.
@@ -69,20 +73,20 @@ class Alphabet:
 
     @cached_property
     def _written(self) -> bytes:
-        return (self.letters + "".join(self.degenerate) + self.gaps[0]).encode("ascii")
+        return (self.letters + "".join(self.degenerate) + self.gaps[0] + self.nonresidue).encode("ascii")
 
     @cached_property
     def written(self) -> NDArray[np.uint8]:
-        """The letter of each symbol, the gap included, as bytes."""
+        """The letter of each symbol, gap and mark of no residue included, as bytes."""
         return np.frombuffer(bytearray(self._written), np.uint8)
 
     @cached_property
     def _table(self) -> bytes:
-        return self._reading_table({})
+        return self._reading_table(dict.fromkeys(self.nonresidue, self.gap + 1))
 
     @cached_property
     def _aligned_table(self) -> bytes:
-        return self._reading_table(dict.fromkeys(self.gaps, self.gap))
+        return self._reading_table(dict.fromkeys(self.gaps, self.gap) | dict.fromkeys(self.nonresidue, self.gap - 1))
 
     def _reading_table(self, more: Mapping[str, int]) -> bytes:
         symbols = {letter: s for s, letter in enumerate(self.letters + "".join(self.degenerate))}
@@ -91,6 +95,18 @@ class Alphabet:
         for letter, symbol in symbols.items():
             table[ord(letter)] = table[ord(letter.lower())] = symbol
         return bytes(table)
+
+    def reads(self, symbols: NDArray[np.uint8]) -> bool:
+        """Return whether unaligned text may have such symbols.
+
+        Examples
+        --------
+        >>> DNA.reads(np.array([0, 14])), DNA.reads(np.array([0, 15]))
+        (True, False)
+        """
+        known = np.zeros(256, bool)
+        known[[symbol for symbol in self._table if symbol != _BAD]] = True
+        return bool(known[symbols].all())
 
     def find_bad(self, text: bytes | str) -> int | None:
         """Return the index of the first letter that is not in the alphabet, None where all are.
@@ -148,11 +164,11 @@ class Alphabet:
         """
         array = np.asarray(symbols)
         whole = array.dtype.kind in "iu" or not array.size
-        if array.ndim != 1 or not whole or (array.size and (array.min() < 0 or array.max() > self.gap)):
+        if array.ndim != 1 or not whole or (array.size and (array.min() < 0 or array.max() >= len(self._written))):
             raise DataError(
                 f"cannot write symbols in the {self.name} alphabet",
                 got=f"{array.dtype} of shape {array.shape}",
-                expected=f"one row of integers from 0 to {self.gap}",
+                expected=f"one row of integers from 0 to {len(self._written) - 1}",
             )
         return array.astype(np.uint8).tobytes().translate(self._written.ljust(256, b"?")).decode("ascii")
 
@@ -180,9 +196,9 @@ DNA = _nucleotides("dna", "ACGT", IUPACData.ambiguous_dna_values, "U")
 RNA = _nucleotides("rna", "ACGU", IUPACData.ambiguous_rna_values, "T")
 
 _AMINO_ACIDS = IUPACData.protein_letters
-# Pyrrolysine and selenocysteine count as the residues that they are made from; a stop is any residue.
+# Pyrrolysine and selenocysteine count as the residues that they are made from.
 _PROTEIN_CODES = IUPACData.extended_protein_values | {"O": "K", "U": "C"}
-PROTEIN = Alphabet("protein", _AMINO_ACIDS, _degenerate(_PROTEIN_CODES, _AMINO_ACIDS, "X"), {"*": "X"})
+PROTEIN = Alphabet("protein", _AMINO_ACIDS, _degenerate(_PROTEIN_CODES, _AMINO_ACIDS, "X"), {}, nonresidue="*")
 
 ALPHABETS: dict[str, Alphabet] = {alphabet.name: alphabet for alphabet in (DNA, RNA, PROTEIN)}
 

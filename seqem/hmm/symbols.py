@@ -78,7 +78,12 @@ class CategoricalHMM(BaseHMM):
     def _distribution(self) -> Distribution:
         known = self._all_attributes().get("emissionprob_")
         size = self.n_features if known is None else np.shape(known)[1]
-        codes = None if self.alphabet_ is None else alphabet_of(self.alphabet_).codes
+        # Marks behind the letters, such as that of a stop codon, say nothing of the state.
+        codes = (
+            None
+            if self.alphabet_ is None
+            else np.pad(alphabet_of(self.alphabet_).codes, ((0, 2), (0, 0)), constant_values=1.0)
+        )
         return Categorical(size, codes, self.emissionprob_prior, fixed=self._fixed_fields({"emissionprob_": "probs"}))
 
     def _batch(self, X: Any, lengths: Any = None, **known: Any) -> SequenceBatch:

@@ -144,7 +144,7 @@ def open_batch(path: str) -> SequenceBatch:
     names, descriptions = _texts(texts[0], texts[1], path), _texts(texts[2], texts[3], path)
     _check_offsets(offsets, len(symbols), path)
     # A symbol out of range would lead a search out of its tables.
-    if any(symbols[at : at + _CHECKED].max() >= letters.gap for at in range(0, len(symbols), _CHECKED)):
+    if not all(letters.reads(symbols[at : at + _CHECKED]) for at in range(0, len(symbols), _CHECKED)):
         raise _damaged(path)
     return SequenceBatch(symbols, offsets, names, alphabet=letters.letters, descriptions=descriptions)
 

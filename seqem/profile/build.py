@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,7 @@ class Builder:
         """
         if not len(alignment):
             raise DataError("the alignment has no rows")
+        alignment = _with_letters(alignment)
         weights = self._weights(alignment)
         spans = fragment_spans(alignment, self.fragthresh)
         columns = self._columns(column_counts(alignment, spans, weights), alignment)
@@ -150,6 +151,12 @@ class Builder:
         if isinstance(self.effective, str):
             return EFFECTIVE[self.effective](counts, scaling)
         return by_number(counts, scaling, self.effective)
+
+
+def _with_letters(alignment: Alignment) -> Alignment:
+    """Return the alignment with any letter at marks of no residue, which aligned targets may have."""
+    gap = alignment.alphabet.gap
+    return replace(alignment, symbols=np.where(alignment.symbols > gap, np.uint8(gap - 1), alignment.symbols))
 
 
 def build(alignment: Alignment, *, name: str | None = None, **options: Any) -> CoreModel:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqem.kernels import profile_domains as kd
-from seqem.profile.configure import configure
+from seqem.profile.configure import SearchProfile, configure
 from seqem.profile.decode import WIDTH, Decoder, Machine, Trace
 from seqem.profile.plan7 import CoreModel
 from seqem.shapes import AnyArray, Array, IntArray
@@ -63,7 +63,7 @@ class DomainFinder:
         self.profile = configure(core)
         self.machine = Machine(self.profile, np.float32, WIDTH)
         self.decoder = Decoder(configure(core, multihit=False))
-        self.odds = np.ascontiguousarray(self.profile.odds.T)
+        self.odds = _null2_odds(self.profile)
         self._seed = mix_seed(SEED)
 
     def forward(self, residues: AnyArray) -> tuple[float, AnyArray]:
@@ -136,13 +136,17 @@ class DomainFinder:
         return [Envelope(first, last, found.score, correction, found.accuracy, found.trace)]
 
     def _null2(self, usage: AnyArray, length: int) -> Array:
-        """Return the odds of each symbol in the composition of the domain: canonical by usage, others their mean."""
-        alphabet = self.core.alphabet
-        n, letters = len(self.odds), len(alphabet.letters)
+        """Return the odds of each symbol in the composition of the domain."""
         used = usage.astype(np.float64) / length
-        canonical = used[0, :n] @ self.odds[:, :letters] + used[1].sum() + used[2, 0]
-        codes = alphabet.codes
-        return np.concatenate([codes @ canonical / codes.sum(axis=1), [1.0, 1.0]])
+        return used[0, : len(self.odds)] @ self.odds + used[1].sum() + used[2, 0]
+
+
+def _null2_odds(profile: SearchProfile) -> Array:
+    """Return the odds of each node's composition (M, symbols): of other than canonical letters the mean, of marks 1."""
+    codes = profile.core.alphabet.codes
+    canonical = profile.odds[: codes.shape[1]]
+    known = codes @ canonical / codes.sum(axis=1, keepdims=True)
+    return np.ascontiguousarray(np.vstack([known, np.ones((2, known.shape[1]))]).T)
 
 
 def cluster_segments(segments: IntArray, n_samples: int) -> list[tuple[int, int]]:

@@ -62,7 +62,8 @@ def from_sequence(
     >>> from_sequence(DNA.encode("GAT"), DNA, name="tiny").match[1:].round(2).tolist()
     [[0.14, 0.11, 0.61, 0.13], [0.57, 0.13, 0.15, 0.15], [0.15, 0.18, 0.13, 0.54]]
     """
-    sequence = np.asarray(symbols)
+    # A stop says nothing of the residue.
+    sequence = np.where(np.asarray(symbols) == alphabet.gap + 1, alphabet.gap - 1, symbols)
     if sequence.ndim != 1 or not sequence.size or sequence.max() >= alphabet.gap:
         raise DataError("a model wants one sequence without gaps", got=f"symbols of shape {sequence.shape}")
     default = (0.02, 0.4) if alphabet is PROTEIN else (0.03125, 0.75)

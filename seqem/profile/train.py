@@ -123,7 +123,7 @@ class Training:
         n_nodes = len(residues) if self.n_nodes is None else self.n_nodes
         codes = self.model.alphabet.codes / self.model.alphabet.codes.sum(axis=1, keepdims=True)
         counts = np.zeros((n_nodes, codes.shape[1]))
-        counts[: len(residues)] = codes[residues[:n_nodes]]
+        counts[: len(residues)] = np.pad(codes, ((0, 2), (0, 0)))[residues[:n_nodes]]
         return FamilyParams(self.model.prior.match.mean_posterior(counts), first_transitions(n_nodes))
 
     def anneal(self, params: FamilyParams, batch: SequenceBatch, rng: np.random.Generator) -> FamilyParams:

@@ -45,7 +45,7 @@ def test_protein_codes():
         c: "".join(PROTEIN.letters[m] for m in np.flatnonzero(PROTEIN.codes[PROTEIN.encode(c)[0]])) for c in "BJZUO"
     }
     assert allowed == {"B": "DN", "J": "IL", "Z": "EQ", "U": "C", "O": "K"}
-    assert PROTEIN.encode("*")[0] == PROTEIN.encode("X")[0]
+    assert PROTEIN.encode_aligned("*")[0] == PROTEIN.encode("X")[0]
 
 
 def test_synonyms_and_lower_case():
@@ -136,3 +136,12 @@ def test_alphabets_pickle_and_compare():
     assert again == DNA
     assert hash(again) == hash(DNA)
     assert again != RNA
+
+
+def test_a_stop_is_no_residue():
+    assert PROTEIN.encode("M*").tolist() == [10, PROTEIN.gap + 1]
+    assert PROTEIN.decode(PROTEIN.encode("MK*")) == "MK*"
+    assert PROTEIN.reads(PROTEIN.encode("MK*X"))
+    assert not PROTEIN.reads(PROTEIN.encode_aligned("MK-"))
+    with pytest.raises(DataError):
+        DNA.encode("AC*")

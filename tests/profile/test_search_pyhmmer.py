@@ -1,7 +1,10 @@
 """The pipeline against pyhmmer on real databases, with every model at hand."""
 
+import numpy as np
 import pytest
 
+from seqem.bio.alphabet import PROTEIN
+from seqem.core.batch import SequenceBatch
 from seqem.io.fasta import read_fasta
 from seqem.io.hmmer3 import read_model
 from seqem.profile.search import search
@@ -61,3 +64,36 @@ def test_the_same_targets_domains_and_scores(shared_data, databases, model, data
             assert (domain.model_from, domain.model_to, domain.target_from, domain.target_to) == places
             assert domain.score == pytest.approx(other.score, abs=0.01)
             assert domain.evalue == pytest.approx(other.i_evalue, rel=0.01)
+
+
+def test_stops_within_targets(shared_data):
+    """A ``*`` matches no node; flanks and inserts pass it."""
+    folder = shared_data / "profile" / "hmmer_tutorial"
+    with pyhmmer.plan7.HMMFile(folder / "globins4.hmm") as file:
+        hmm = file.read()
+    batch = read_fasta(folder / "globins45.fa", alphabet="protein").between(0, 20)
+    rng = np.random.default_rng(0)
+    texts = []
+    for residues in batch:
+        text = list(PROTEIN.decode(residues))
+        for at in rng.integers(0, len(text), rng.integers(1, 4)):
+            text[at] = "*"
+        texts.append("".join(text) + "*")
+    names = [str(number) for number in range(len(texts))]
+    alphabet = pyhmmer.easel.Alphabet.amino()
+    block = pyhmmer.easel.DigitalSequenceBlock(
+        alphabet,
+        [
+            pyhmmer.easel.TextSequence(name=n.encode(), sequence=t).digitize(alphabet)
+            for n, t in zip(names, texts, strict=True)
+        ],
+    )
+    theirs = [hit for hit in pyhmmer.plan7.Pipeline(alphabet).search_hmm(hmm, block) if hit.reported]
+    ours = search(
+        read_model(folder / "globins4.hmm"), SequenceBatch.of([PROTEIN.encode(t) for t in texts], names=names)
+    )
+    assert [hit.name for hit in ours] == [hit.name for hit in theirs]
+    for mine, hit in zip(ours, theirs, strict=True):
+        assert mine.score == pytest.approx(hit.score, abs=0.01)
+        for domain, other in zip(mine.domains, hit.domains, strict=True):
+            assert domain.alignment.target == other.alignment.target_sequence
