@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqem.cli.inputs import Reading, workers
-from seqem.cli.options import Inputs, Jobs, Json, ModelName, ModelOutput, writable
+from seqem.cli.options import CheckpointFile, Inputs, Jobs, Json, ModelName, ModelOutput, resumed, watchers
 from seqem.cli.outputs import print_json
 from seqem.cli.recipe import Recipe
 
 if TYPE_CHECKING:
     from seqem.core.batch import SequenceBatch
-    from seqem.em.checkpoint import Resume
-
-_CHECKPOINT_SECONDS = 2.0
 
 
 def fit(
@@ -31,46 +27,27 @@ def fit(
         str | None,
         typer.Option("--labels", metavar="C", help="Column of a table with known states; empty where unknown."),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            metavar="FILE",
-            callback=writable,
-            help="Keep the fit here; where the file is there, go on from it.",
-        ),
-    ] = None,
+    checkpoint: CheckpointFile = None,
     jobs: Jobs = 1,
     json: Json = False,
 ) -> None:
     """Fit a model to all sequences of all inputs together."""
-    from seqem.em.callbacks import ProgressBar
-    from seqem.em.checkpoint import Checkpoint
+    from sklearn.base import clone
+
     from seqem.io.models import save
 
     if checkpoint is not None and recipe.n_init > 1:
         raise typer.BadParameter("--checkpoint is for one start; leave --n-init out")
     estimator = recipe.build(model, states)
     batch = reading.pooled(inputs, labels)
-    callbacks = [ProgressBar(), *([] if checkpoint is None else [Checkpoint(checkpoint, seconds=_CHECKPOINT_SECONDS)])]
-    resume = _resume(checkpoint, estimator, batch)
+    # What the parameters look like is learnt from a fit of no steps.
+    resume = resumed(checkpoint, lambda: clone(estimator).set_params(n_iter=0).fit(batch).result_.params)
     started = time.perf_counter()
     with workers(jobs) as executor:
-        estimator.fit(batch, executor=executor, callbacks=callbacks, resume=resume)
+        estimator.fit(batch, executor=executor, callbacks=watchers(checkpoint), resume=resume)
     seconds = time.perf_counter() - started
     save(output, estimator)
     _report(model, estimator, batch, output, seconds, json)
-
-
-def _resume(checkpoint: str | None, estimator: Any, batch: SequenceBatch) -> Resume | None:
-    """Return where to go on; what the parameters look like is learnt from a fit of no steps."""
-    from sklearn.base import clone
-
-    from seqem.em.checkpoint import Checkpoint
-
-    if checkpoint is None or not os.path.exists(checkpoint):
-        return None
-    return Checkpoint.load(checkpoint, like=clone(estimator).set_params(n_iter=0).fit(batch).result_.params)
 
 
 def _report(model: str, estimator: Any, batch: SequenceBatch, output: str, seconds: float, json: bool) -> None:

@@ -114,3 +114,32 @@ def flattened(verb: Callable[..., None]) -> Callable[..., None]:
 def _parameter(field: Field[Any], annotation: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+CheckpointFile = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        callback=writable,
+        help="Keep the fit here; where the file is there, go on from it.",
+    ),
+]
+_CHECKPOINT_SECONDS = 2.0
+
+
+def watchers(checkpoint: str | None) -> list[Any]:
+    """Return the callbacks of a fit: progress, and a checkpoint if one is asked for."""
+    from seqem.em.callbacks import ProgressBar
+    from seqem.em.checkpoint import Checkpoint
+
+    return [ProgressBar(), *([] if checkpoint is None else [Checkpoint(checkpoint, seconds=_CHECKPOINT_SECONDS)])]
+
+
+def resumed(checkpoint: str | None, like: Callable[[], Any]) -> Any:
+    """Return where to go on, None at the beginning; ``like`` tells the shape of the parameters."""
+    from seqem.em.checkpoint import Checkpoint
+
+    if checkpoint is None or not os.path.exists(checkpoint):
+        return None
+    return Checkpoint.load(checkpoint, like=like())

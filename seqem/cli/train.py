@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from seqem.cli.inputs import workers
-from seqem.cli.options import ModelOutput, Seed, one_of, writable
+from seqem.cli.options import CheckpointFile, ModelOutput, Seed, one_of, resumed, watchers, writable
 from seqem.cli.profile_options import Workers
 
 _ALPHABETS = ("auto", "protein", "dna", "rna")
@@ -34,6 +34,10 @@ def train(
         str | None,
         typer.Option("--alignment", metavar="FILE", callback=writable, help="Where to write the family, aligned."),
     ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Learn after each few hundred sequences of a large family.")
+    ] = False,
+    checkpoint: CheckpointFile = None,
     alphabet: Annotated[
         str, typer.Option("--alphabet", metavar="NAME", callback=one_of(_ALPHABETS), help="auto, protein, dna or rna.")
     ] = "auto",
@@ -41,7 +45,6 @@ def train(
     jobs: Workers = 1,
 ) -> None:
     """Train a profile HMM on unaligned sequences by Baum-Welch, with surgery that finds its length."""
-    from seqem.em.callbacks import ProgressBar
     from seqem.io.stockholm_write import write_stockholm
     from seqem.profile.estimator import ProfileHMM
 
@@ -52,11 +55,15 @@ def train(
         multihit=multihit,
         n_init=starts,
         max_iter=iterations,
+        method="online" if online else "em",
         random_state=seed,
     )
+    resume = resumed(checkpoint, lambda: ProfileHMM.like)
     started = time.perf_counter()
     with workers(jobs) as executor:
-        estimator.fit(batch, name=name or stem(sequences), executor=executor, callbacks=[ProgressBar()])
+        estimator.fit(
+            batch, name=name or stem(sequences), executor=executor, callbacks=watchers(checkpoint), resume=resume
+        )
     seconds = time.perf_counter() - started
     estimator.save(output)
     if alignment is not None:

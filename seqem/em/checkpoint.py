@@ -84,17 +84,20 @@ class Checkpoint:
         path : str or Path
             A file that a checkpoint has written.
         like : tree of arrays
-            Parameters of the same structure and shapes, such as the start's.
+            Parameters of the same structure and shapes, such as the start's; a leaf ``...`` takes an array of any shape.
         """
         arrays = _read(path)
         leaves = dict(tree_leaves(like))
         saved = {name.removeprefix("params."): value for name, value in arrays.items() if name.startswith("params.")}
-        if {name: np.shape(leaf) for name, leaf in leaves.items()} != {name: a.shape for name, a in saved.items()}:
+        shapes = {
+            name: saved[name].shape if _any(leaf, name, saved) else np.shape(leaf) for name, leaf in leaves.items()
+        }
+        if shapes != {name: a.shape for name, a in saved.items()}:
             raise FormatError(
                 "the checkpoint is of other parameters",
                 path=str(path),
                 got={name: a.shape for name, a in saved.items()},
-                expected={name: np.shape(leaf) for name, leaf in leaves.items()},
+                expected=shapes,
             )
         values = (saved[name] for name in leaves)
         params = tree_map(lambda leaf: _as_kind_of(leaf, next(values)), like)
@@ -103,8 +106,12 @@ class Checkpoint:
         return Resume(params, float(arrays["objective"]), history)
 
 
+def _any(leaf: Any, name: str, saved: dict[str, AnyArray]) -> bool:
+    return leaf is Ellipsis and name in saved
+
+
 def _as_kind_of(leaf: Any, value: AnyArray) -> Any:
-    return value if isinstance(leaf, np.ndarray) else value[()]
+    return value if isinstance(leaf, np.ndarray) or leaf is Ellipsis else value[()]
 
 
 def _arrays(event: Event) -> dict[str, AnyArray]:

@@ -64,8 +64,13 @@ def _add(steps: Iterator[EStep]) -> EStep:
     return EStep(stats, float(log_likelihood))
 
 
+def data_of(shard: Any) -> Any:
+    """Return the data of a shard, read now where it is a loader."""
+    return shard() if callable(shard) else shard
+
+
 def _e_step_of(e_step: EStepFunction, params: Any, shard: Any) -> EStep:
-    return e_step(params, shard() if callable(shard) else shard)
+    return e_step(params, data_of(shard))
 
 
 def _e_steps_of(e_step: EStepFunction, params: Any, group: Sequence[Any]) -> list[EStep]:

@@ -24,7 +24,7 @@ class Point(NamedTuple):
     log_prior : float
         Log prior density of ``params``; 0.0 for maximum likelihood.
     kind : str
-        How the point was reached: "start", "em", "squarem" or "em-fallback".
+        How the point was reached: "start", "em", "squarem", "online" or "em-fallback".
 
     Examples
     --------

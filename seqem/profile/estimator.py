@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,11 @@ from seqem.catalog import PROFILE_FILES
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
 from seqem.em.callbacks import Callback
+from seqem.em.checkpoint import Resume
 from seqem.em.estimator import EMEstimator
 from seqem.em.protocol import EMModel
 from seqem.em.stop import StopRule
-from seqem.errors import DataError, NotFittedError
+from seqem.errors import DataError, NotFittedError, ParameterError
 from seqem.profile import emit
 from seqem.profile.align import AlignedFamily, align, assemble, rows_of, rows_of_domains
 from seqem.profile.build import Builder
@@ -28,7 +29,7 @@ from seqem.profile.calibrate import calibrate
 from seqem.profile.configure import Mode, configure
 from seqem.profile.domains import DomainFinder
 from seqem.profile.evalue import null_score
-from seqem.profile.family import FamilyModel
+from seqem.profile.family import FamilyModel, FamilyParams
 from seqem.profile.hits import TopHits
 from seqem.profile.logo import logo_heights, logo_tracks
 from seqem.profile.long_targets import STRANDS, Strand
@@ -64,6 +65,9 @@ class ProfileHMM(EMEstimator):
         Training converges when the objective changes by no more than this share.
     sample_size : int
         Starts are tried on no more than this many sequences; the best goes on with all.
+    method : {"em", "online"}
+        How the best start goes on: with plain Baum-Welch, or with passes that learn after each few hundred sequences, which
+        families of 10^4 sequences and more need fewer of.
     builder : Builder, optional
         How the trained alignment becomes the model to search with: weights, effective number, prior.
     random_state : int, Generator or None
@@ -95,6 +99,7 @@ class ProfileHMM(EMEstimator):
         max_iter: int = 60,
         tol: float = 1e-5,
         sample_size: int = 400,
+        method: Literal["em", "online"] = "em",
         builder: Builder | None = None,
         random_state: Any = None,
     ) -> None:
@@ -105,11 +110,14 @@ class ProfileHMM(EMEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.sample_size = sample_size
+        self.method = method
         self.builder = builder
         self.random_state = random_state
 
     core_: CoreModel
     alignment_: AlignedFamily
+    #: What ``Checkpoint.load`` wants to know of the parameters.
+    like: ClassVar[FamilyParams] = FamilyParams(..., ...)  # type: ignore[arg-type]
 
     # -- making ----------------------------------------------------------------------------------------
 
@@ -170,6 +178,7 @@ class ProfileHMM(EMEstimator):
         name: str | None = None,
         executor: Executor | None = None,
         callbacks: Sequence[Callback] = (),
+        resume: Resume | None = None,
     ) -> Self:
         """Train on unaligned sequences by Baum-Welch, then align them and build the model of that alignment.
 
@@ -184,7 +193,9 @@ class ProfileHMM(EMEstimator):
         executor : concurrent.futures.Executor, optional
             Runs the starts and the E-steps; the result does not depend on it.
         callbacks : sequence of callables
-            Told of each iteration of the last fit.
+            Told of each iteration of the fits to all sequences; there is one after each surgery.
+        resume : Resume, optional
+            From ``Checkpoint.load(path, like=ProfileHMM.like)``: training goes on there, without starts.
 
         Raises
         ------
@@ -194,10 +205,12 @@ class ProfileHMM(EMEstimator):
         batch = as_batch(sequences)
         alphabet = _alphabet_of(batch)
         model = self._model_of(alphabet)
-        training = Training(model, self.n_nodes, self.max_iter, self.tol, self.sample_size)
+        if self.method not in ("em", "online"):
+            raise ParameterError("unknown method", got=repr(self.method), expected="em or online")
+        training = Training(model, self.n_nodes, self.max_iter, self.tol, self.sample_size, self.method == "online")
         rng = generator(self.random_state)
         self.result_, self.starts_ = training.run(
-            batch, rng, n_init=self.n_init, executor=executor, callbacks=callbacks
+            batch, rng, n_init=self.n_init, executor=executor, callbacks=callbacks, resume=resume
         )
         self._alphabet = alphabet
         trained = model.core(self.result_.params, name or "family")

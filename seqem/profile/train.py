@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -11,14 +11,18 @@ import numpy as np
 from seqem.bio.background import background
 from seqem.core.batch import SequenceBatch
 from seqem.em.callbacks import Callback
+from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
 from seqem.em.mapreduce import map_reduce
+from seqem.em.online import Online
 from seqem.em.restarts import Starts, best_of
 from seqem.em.stop import StopRule
 from seqem.errors import DataError
 from seqem.profile.family import FamilyModel, FamilyParams
 from seqem.profile.surgery import first_transitions, operate
 from seqem.shapes import Array, IntArray
+
+Climb = Callable[[FamilyParams], FitResult]
 
 _SHARD_ROWS = 1 << 15
 # Shares of noise mixed into the emissions of the first rounds: a way out of poor starts (Hughey & Krogh 1996).
@@ -45,6 +49,8 @@ class Training:
         Converged when the objective changes by no more than this share.
     sample : int
         Starts are tried on no more than this many sequences; the best goes on with all of them.
+    online : bool
+        Whether iterations over all sequences are passes of online EM.
     """
 
     model: FamilyModel
@@ -52,9 +58,11 @@ class Training:
     max_iter: int = 60
     tol: float = 1e-5
     sample: int = 400
+    online: bool = False
 
     @property
-    def _stop(self) -> StopRule:
+    def stop(self) -> StopRule:
+        """When Baum-Welch ends."""
         return StopRule(max_iter=self.max_iter, rel_tol=self.tol, fall_tol=_FALL)
 
     def run(
@@ -65,6 +73,7 @@ class Training:
         n_init: int = 4,
         executor: Executor | None = None,
         callbacks: Sequence[Callback] = (),
+        resume: Resume | None = None,
     ) -> tuple[FitResult, Starts]:
         """Return the best fit and how all starts ended.
 
@@ -79,7 +88,9 @@ class Training:
         executor : concurrent.futures.Executor, optional
             Runs the starts, then the E-steps.
         callbacks : sequence of callables
-            Told of the last fit.
+            Told of each fit to all sequences; there is one after each surgery.
+        resume : Resume, optional
+            Go on here, without starts.
 
         Raises
         ------
@@ -89,26 +100,35 @@ class Training:
         if not batch.n_rows:
             raise DataError("the family has no residues", got=f"{len(batch)} sequences, all empty")
         family = _taken(batch, np.flatnonzero(batch.lengths))
-        few = _taken(family, np.sort(rng.permutation(len(family))[: self.sample]))
-        best, starts = best_of(_Start(self, few), n_init, rng, executor)
         shards = family.shards(_SHARD_ROWS)
-        params = best.params
-        if len(few) < len(family):
-            params = self._until_stable(params, shards, executor)
-        return fit(self.model, params, shards, stop=self._stop, executor=executor, callbacks=callbacks), starts
+        if resume is None:
+            few = _taken(family, np.sort(rng.permutation(len(family))[: self.sample]))
+            best, starts = best_of(_Start(self, few), n_init, rng, executor)
+            params = best.params
+        else:
+            params, starts = resume.params, Starts()
 
-    def _until_stable(
-        self, params: FamilyParams, shards: Sequence[SequenceBatch], executor: Executor | None = None
-    ) -> FamilyParams:
-        """Return parameters after Baum-Welch and surgery in turn, until surgery asks for nothing more."""
-        results = [fit(self.model, params, shards, stop=self._stop, executor=executor)]
+        def climb(params: FamilyParams, resume: Resume | None = None) -> FitResult:
+            policy = Online(rng=np.random.default_rng(len(family))) if self.online else None
+            return fit(
+                self.model, params, shards, stop=self.stop, executor=executor, callbacks=callbacks, accelerate=policy,
+                resume=resume,
+            )  # fmt: skip
+
+        return self.until_stable(climb(params, resume), shards, climb, executor), starts
+
+    def until_stable(
+        self, result: FitResult, shards: Sequence[SequenceBatch], climb: Climb, executor: Executor | None = None
+    ) -> FitResult:
+        """Return the best of the fits after surgery and Baum-Welch in turn, until surgery asks for nothing more."""
+        results = [result]
         while self.n_nodes is None and len(results) < _MOST_SURGERIES:
             counts = map_reduce(self.model.e_step, results[-1].params, shards, executor).stats
             operated = operate(results[-1].params, counts, self._unknown)
             if operated is None:
                 break
-            results.append(fit(self.model, operated, shards, stop=self._stop, executor=executor))
-        return max(results, key=lambda result: result.objective).params
+            results.append(climb(operated))
+        return max(results, key=lambda result: result.objective)
 
     @property
     def _unknown(self) -> Array:
@@ -147,8 +167,10 @@ class _Start:
     def __call__(self, rng: np.random.Generator) -> FitResult:
         t = self.training
         params = t.anneal(t.start(self.batch, rng), self.batch, rng)
-        params = t._until_stable(params, [self.batch])
-        return fit(t.model, params, [self.batch], stop=t._stop)
+        return t.until_stable(self._climb(params), [self.batch], self._climb)
+
+    def _climb(self, params: FamilyParams) -> FitResult:
+        return fit(self.training.model, params, [self.batch], stop=self.training.stop)
 
 
 def _taken(batch: SequenceBatch, which: IntArray) -> SequenceBatch:

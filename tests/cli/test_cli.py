@@ -164,7 +164,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(run, monkeypatch):
     def fail(*rest, **more):
         raise RuntimeError("no\nidea")
 
-    monkeypatch.setattr(fit_verb, "_resume", fail)
+    monkeypatch.setattr(fit_verb, "resumed", fail)
     words = ("fit", "poisson-hmm", "@earthquakes.csv", *QUAKES, "-k", "2", "-o", "@x")
     code, _, err = run(*words)
     assert code == 1

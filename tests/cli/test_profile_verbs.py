@@ -206,3 +206,12 @@ def test_dna_is_searched_on_both_strands(shared_data, tmp_path, monkeypatch):
     assert main(["phmmer", "query.fa", target, "-o", "p.txt", "--tblout", "p.tbl", "--dfamtblout", "d.tbl"]) == 0
     assert f"Query:       q  [L={len(letters)}]" in (tmp_path / "p.txt").read_text()
     assert len(names_of(tmp_path / "p.tbl")) == len(names_of(tmp_path / "d.tbl")) >= 3
+
+
+def test_training_is_kept_and_taken_up(files, capsys):
+    words = ["train", "family.fa", "-o", "trained.hmm", "--checkpoint", "fit.npz"]
+    assert main(words) == 0
+    first = (files / "trained.hmm").read_text()
+    assert (files / "fit.npz").exists()
+    assert main([*words, "--online"]) == 0
+    assert len(first.splitlines()) == len((files / "trained.hmm").read_text().splitlines())

@@ -7,10 +7,11 @@ import pytest
 
 from seqem.bio.alphabet import DNA, PROTEIN
 from seqem.core.batch import SequenceBatch
+from seqem.em.checkpoint import Checkpoint
 from seqem.em.driver import fit
 from seqem.em.mapreduce import map_reduce
 from seqem.em.stop import StopRule
-from seqem.errors import DataError
+from seqem.errors import DataError, ParameterError
 from seqem.io.fasta import read_fasta
 from seqem.profile.estimator import ProfileHMM
 from seqem.profile.family import FamilyModel, FamilyParams
@@ -214,3 +215,44 @@ def test_alignment_of_unaligned_families(shared_data, family, sp, tc):
     found = sp_and_tc(read_reference(folder / f"{family}.ref"), model.alignment_.alignment)
     assert found[0] >= sp
     assert found[1] >= tc
+
+
+def family(n=120, seed=0):
+    """Return mutated copies of one sequence."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 20, 40)
+    rows = [np.where(rng.random(40) < 0.2, rng.integers(0, 20, 40), first) for _ in range(n)]
+    return SequenceBatch.of([row.astype(np.uint8) for row in rows], alphabet=PROTEIN.letters)
+
+
+def test_online_training_learns_as_well(monkeypatch):
+    monkeypatch.setattr("seqem.profile.train._SHARD_ROWS", 400)
+    plain, online = (
+        ProfileHMM(random_state=0, method=method, sample_size=20).fit(family()) for method in ("em", "online")
+    )
+    assert "online" in [record.kind for record in online.history_]
+    assert (np.diff(online.history_.objective) >= -1e-6 * np.abs(online.history_.objective[1:])).all()
+    assert online.consensus == plain.consensus
+    assert online.result_.objective == pytest.approx(plain.result_.objective, rel=5e-3)
+    with pytest.raises(ParameterError, match="unknown method"):
+        ProfileHMM(method="quick").fit(family())
+
+
+def test_training_that_was_broken_off_goes_on_to_the_bit(tmp_path):
+    batch = family()
+    model = ProfileHMM(random_state=0, sample_size=20)
+    whole = model.fit(batch).result_
+    path = tmp_path / "train.npz"
+
+    def crash(event):
+        if event.iteration == 2 and event.stage == "step":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(batch, callbacks=[Checkpoint(path), crash])
+    resume = Checkpoint.load(path, like=ProfileHMM.like)
+    assert resume.history[-1].iteration == 2
+    again = model.fit(batch, resume=resume)
+    assert again.result_.objective == whole.objective
+    assert np.array_equal(again.result_.params.match, whole.params.match)
+    assert not again.starts_

@@ -1,0 +1,97 @@
+"""Online EM: parameters move after each shard, so that large data are learnt from in few passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqem.core.tree import tree_add, tree_scale
+from seqem.em.mapreduce import data_of
+from seqem.em.point import EMMap, Point
+from seqem.shapes import Array
+
+
+class Online:
+    """Step of a fit that goes once through the shards and takes an M-step after each.
+
+    Statistics forget: ``stats = (1 - rho) stats + rho (total / size) stats of the shard`` with ``rho = (1 + n) ** -power`` at the
+    n-th shard of the fit, so that they always weigh as much as all data. The parameters that the pass gives are the mean, in
+    ``pack(params)``, of those after each shard of its second half. Where that is below the point before, a plain EM step is
+    taken and the point says "em-fallback": the objective never falls. Make one for each fit.
+
+    Parameters
+    ----------
+    power : float
+        Above 0.5 and up to 1; smaller ones forget faster.
+    rng : numpy.random.Generator, optional
+        Shuffles the shards in each pass; without it they come in their order.
+
+    References
+    ----------
+    O. Cappe and E. Moulines (2009). Online expectation-maximization algorithm for latent data models. Journal of the Royal
+    Statistical Society B 71(3), 593-613. M. Sato and S. Ishii (2000). Neural Computation 12(2), 407-432.
+
+    Examples
+    --------
+    >>> from seqem.em.protocol import EStep
+    >>> class Mean:
+    ...     def e_step(self, mean, shard):
+    ...         return EStep((len(shard), sum(shard)), -0.5 * sum((x - mean) ** 2 for x in shard))
+    ...     def m_step(self, stats, mean):
+    ...         return stats[1] / stats[0]
+    ...     def log_prior(self, mean):
+    ...         return 0.0
+    ...     def pack(self, mean):
+    ...         return np.array([mean])
+    ...     def unpack(self, vector, like):
+    ...         return float(vector[0])
+    >>> em = EMMap(Mean(), [[1.0, 3.0], [1.0, 3.0]])
+    >>> Online()(em, em.evaluate(0.0)).params
+    2.0
+    """
+
+    def __init__(self, power: float = 0.6, rng: np.random.Generator | None = None) -> None:
+        self.power = power
+        self.rng = rng
+        self._sizes: Array | None = None
+        self._n_shards = 0
+
+    def __call__(self, em: EMMap, point: Point) -> Point:
+        """Return the point after one pass, or after a plain EM step where the pass did not gain."""
+        vector = self._pass(em, point)
+        if np.isfinite(vector).all():
+            found = em.evaluate(em.model.unpack(vector, point.params), "online")
+            if found.objective >= point.objective:
+                return found
+        return em.step(point, "em-fallback")
+
+    def _pass(self, em: EMMap, point: Point) -> Array:
+        """Return the mean of the packed parameters after each shard of the second half."""
+        sizes = self._sizes_of(em)
+        order = np.arange(len(sizes)) if self.rng is None else self.rng.permutation(len(sizes))
+        params, stats = point.params, point.stats
+        second_half = len(order) // 2
+        total = np.zeros(0)
+        for place, s in enumerate(order.tolist()):
+            self._n_shards += 1
+            rho = (1.0 + self._n_shards) ** -self.power
+            new = em.model.e_step(params, data_of(em.shards[s])).stats
+            stats = tree_add(tree_scale(stats, 1.0 - rho), tree_scale(new, rho * sizes.sum() / sizes[s]))
+            params = em.model.m_step(stats, params)
+            if place >= second_half:
+                packed = em.model.pack(params)
+                total = packed if place == second_half else total + packed
+        em.n_evaluations += 1
+        return total / (len(order) - second_half)
+
+    def _sizes_of(self, em: EMMap) -> Array:
+        if self._sizes is None:
+            self._sizes = np.array([_size(data_of(shard)) for shard in em.shards])
+        return self._sizes
+
+
+def _size(data: Any) -> float:
+    """Return how many observations, or sequences, a shard holds, by their weights where it has any."""
+    weights = getattr(data, "weights", None)
+    return float(len(data)) if weights is None else float(np.sum(weights))
