@@ -137,7 +137,7 @@ class Training:
     def start(self, batch: SequenceBatch, rng: np.random.Generator) -> FamilyParams:
         """Return a start from one sequence, of nearly typical length, of the batch."""
         lengths = batch.lengths
-        wanted = np.median(lengths) if self.n_nodes is None else self.n_nodes
+        wanted = np.quantile(lengths, rng.uniform(0.5, 1.0)) if self.n_nodes is None else self.n_nodes
         near = np.argsort(np.abs(lengths - wanted), kind="stable")[: max(1, len(batch) // 4)]
         residues = batch[int(rng.choice(near))]
         n_nodes = len(residues) if self.n_nodes is None else self.n_nodes
