@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from seqem.em.driver import FitResult, fit
 from seqem.em.history import History
+from seqem.em.methods import accelerator
 from seqem.em.protocol import EMModel
 from seqem.em.stop import StopReason, StopRule
 from seqem.em.uncertainty import standard_errors
@@ -55,8 +56,9 @@ class EMEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _run(self, params: Any, shards: Sequence[Any], **options: Any) -> Self:
-        """Fit from ``params`` and keep the result; ``options`` are those of :func:`seqem.em.driver.fit`."""
-        self.result_ = fit(self._model(), params, shards, stop=self._stop_rule(), **options)
+        """Fit from ``params`` by ``self.method`` and keep the result; ``options`` are those of the driver's ``fit``."""
+        step = accelerator(getattr(self, "method", "em"))
+        self.result_ = fit(self._model(), params, shards, stop=self._stop_rule(), accelerate=step, **options)
         self._training_shards = shards
         return self
 

@@ -15,10 +15,10 @@ from seqem.chain.topology import start_mask, transition_mask
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
 from seqem.distributions.protocol import Distribution
-from seqem.em.accelerate import squarem
 from seqem.em.callbacks import Callback, ProgressBar
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
+from seqem.em.methods import accelerator
 from seqem.em.restarts import best_of
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError, SeqemWarning
@@ -29,7 +29,6 @@ from seqem.hmm.monitor import ConvergenceMonitor
 from seqem.hmm.starts import persistent_rows, random_rows
 from seqem.hmm.transitions import TransitionStep
 
-METHODS = {"em": None, "squarem": squarem}
 SPACES = {"scaling": "scaled", "log": "log"}
 
 
@@ -279,8 +278,6 @@ class BaseHMM(Inference):
         DataError, ParameterError, NumericalError
             For observations or parameters that cannot be, and sequences of probability zero.
         """
-        if self.method not in METHODS:
-            raise ParameterError("unknown method", got=repr(self.method), expected=sorted(METHODS))
         self._check_fixed()
         batch = self._batch(X, lengths, labels=labels, state_prior=state_prior, sample_weight=sample_weight)
         if batch.n_rows == 0:
@@ -289,7 +286,7 @@ class BaseHMM(Inference):
         told: list[Callback] = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
         run = partial(
             fit, self._model_for(batch), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=told,
-            accelerate=METHODS[self.method], resume=resume,
+            accelerate=accelerator(self.method), resume=resume,
         )  # fmt: skip
         rng = generator(self.random_state)
         self.result_ = self._best_fit(run, batch, rng)

@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from seqem.core.tree import tree_equal
-from seqem.em.accelerate import squarem
 from seqem.em.estimator import EMEstimator
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, NotFittedError
@@ -19,8 +18,9 @@ from tests.em.models import LONDON, LONDON_LOG_LIKELIHOOD, LONDON_STANDARD_ERROR
 
 
 class TwoRates(EMEstimator):
-    def __init__(self, tol=1e-10):
+    def __init__(self, tol=1e-10, method="squarem"):
         self.tol = tol
+        self.method = method
 
     def _model(self):
         return PoissonMixture()
@@ -32,8 +32,7 @@ class TwoRates(EMEstimator):
         return np.array_split(np.asarray(X, dtype=float), 2)
 
     def fit(self, X, y=None, *, executor=None, callbacks=()):
-        options = {"executor": executor, "callbacks": callbacks, "accelerate": squarem}
-        return self._run(LONDON_START, self._shards(X), **options)
+        return self._run(LONDON_START, self._shards(X), executor=executor, callbacks=callbacks)
 
 
 def test_a_fitted_estimator_shows_its_result():
@@ -46,7 +45,7 @@ def test_a_fitted_estimator_shows_its_result():
     errors = estimator.standard_errors()
     assert tree_equal(errors, estimator.standard_errors(LONDON))
     np.testing.assert_allclose([errors.p, *errors.rates], LONDON_STANDARD_ERRORS, rtol=1e-3)
-    assert set(vars(estimator)) == {"tol", "result_", "_training_shards"}
+    assert set(vars(estimator)) == {"tol", "method", "result_", "_training_shards"}
     with pytest.raises(AttributeError):
         estimator.n_iter_ = 3
 

@@ -1,0 +1,1 @@
+"""Models without order in time: mixtures, censored regression, factors."""
