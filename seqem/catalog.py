@@ -91,6 +91,19 @@ VERBS: dict[str, Entry] = {
     "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
 }
 
+# What the driver goes by; seqem.em.methods makes them.
+METHODS: dict[str, str] = {
+    "em": "plain EM",
+    "squarem": "squared extrapolation of EM steps",
+    "daarem": "damped Anderson acceleration of EM steps",
+    "incremental": "an M-step after each shard, with the statistics of all",
+    "online": "an M-step after each shard, with statistics that forget",
+    "lbfgs": "limited-memory BFGS on the exact score",
+    "newton-cg": "truncated Newton steps on the exact score",
+    "ecg": "conjugate gradients on the exact score",
+    "gradient": "steepest ascent on the exact score",
+}
+
 # What a profile HMM is read from and written to.
 PROFILE_FILES: dict[str, Entry] = {
     "read": Entry("seqem.io.hmmer3:read_model", "the first model of a HMMER3 file"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seqem.catalog import DISTRIBUTIONS, ESTIMATORS
+from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, METHODS
 from seqem.cli.options import Seed, listed, one_of
 
 _FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "independent", "tied")]
@@ -27,7 +27,6 @@ _FLAGS = {
 _COVARIANCES = ("spherical", "diag", "full", "tied")
 _TOPOLOGIES = ("ergodic", "left-right", "bakis", "cyclic")
 _TRAININGS = ("posterior", "viterbi")
-_METHODS = ("em", "squarem")
 _DURATIONS = ("negative-binomial", "poisson", "free")
 
 
@@ -73,7 +72,7 @@ class Recipe:
     ] = None
     method: Annotated[
         str | None,
-        typer.Option("--method", metavar="NAME", callback=one_of(_METHODS), help="em, or squarem: accelerated."),
+        typer.Option("--method", metavar="NAME", callback=one_of(METHODS), help=f"{', '.join(METHODS)}."),
     ] = None
     duration: Annotated[
         str | None,

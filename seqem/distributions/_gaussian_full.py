@@ -134,7 +134,7 @@ def _grouped(matrices: Array, groups: int) -> Array:
     return matrices.reshape(groups, -1, *matrices.shape[1:]).sum(axis=1)
 
 
-def _scatter(stats: Any, step: Array) -> Array:
+def scatter(stats: Any, step: Array) -> Array:
     """Return second moments about means moved by ``step``, in the groups of the statistics."""
     cross = _outer(stats.first, step)
     change = stats.mass[:, None, None] * _outer(step, step) - cross - np.swapaxes(cross, 1, 2)
@@ -148,9 +148,9 @@ def _mean_scatter(prior: NormalPrior, mean: Array, groups: int) -> Array:
 
 def covariance(prior: NormalPrior, stats: Any, step: Array, mean: Array, groups: int, floor: float) -> Array:
     """Return the mode of the covariances (groups, D, D) under "every eigenvalue >= floor"."""
-    scatter = prior.scatter + _mean_scatter(prior, mean, groups) + _scatter(stats, step)
+    whole = prior.scatter + _mean_scatter(prior, mean, groups) + scatter(stats, step)
     total = prior.weight + stats.mass.reshape(groups, -1).sum(axis=1)
-    return floor_eigenvalues(scatter / np.where(total > 0, total, 1.0)[:, None, None], floor)
+    return floor_eigenvalues(whole / np.where(total > 0, total, 1.0)[:, None, None], floor)
 
 
 def _log_density(matrix: Array, weight: Array, scatter: Array) -> float:
@@ -163,7 +163,7 @@ def expected(stats: Any, step: Array, matrix: Array) -> float:
     """Return the expected log-likelihood at means moved by ``step`` and covariances (groups, D, D)."""
     mass = stats.mass.reshape(len(matrix), -1).sum(axis=1)
     constant = 0.5 * LOG_2PI * matrix.shape[-1] * mass.sum()
-    return _log_density(matrix, mass, _scatter(stats, step)) - float(constant)
+    return _log_density(matrix, mass, scatter(stats, step)) - float(constant)
 
 
 def log_prior(prior: NormalPrior, mean: Array, matrix: Array) -> float:

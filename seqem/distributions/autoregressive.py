@@ -152,6 +152,14 @@ class AutoregressiveGaussian(Fieldwise):
                 gram[k] += (z * weights[:, k, None]).T @ z
         return AutoregressiveStats(mass, gram, cross, square)
 
+    def recentre(
+        self, stats: AutoregressiveStats, old: AutoregressiveParams, new: AutoregressiveParams
+    ) -> AutoregressiveStats:
+        """Return the normal equations about the coefficients of ``new``."""
+        step = new.coefficients - old.coefficients
+        cross = stats.cross - np.einsum("kdq,kqr->kdr", step, stats.gram)
+        return stats._replace(cross=cross, square=self._square(stats, step))
+
     def _ridge(self, n_regressors: int) -> Array:
         """Return the prior weight of each coefficient (Q,): none on the intercept."""
         return np.where(np.arange(n_regressors) > 0, self.coefficient_weight, 0.0)

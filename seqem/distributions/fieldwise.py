@@ -57,6 +57,10 @@ class Fieldwise(ABC):
             values.append(np.where(keep, before, after))
         return type(old)(*values)
 
+    def recentre(self, stats: Any, old: Any, new: Any) -> Any:
+        """Return the statistics, which do not depend on where they were taken."""
+        return stats
+
     def missing(self, x: AnyArray) -> Mask:
         """Return which rows carry nothing: all coordinates NaN."""
         missing = np.asarray(np.isnan(x[:, 0]))

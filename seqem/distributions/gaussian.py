@@ -11,7 +11,7 @@ from seqem.core.checks import at_least, rows
 from seqem.core.linalg import cholesky
 from seqem.distributions import _gaussian_diagonal as diagonal
 from seqem.distributions import _gaussian_full as full
-from seqem.distributions._normal_prior import NormalPrior
+from seqem.distributions._normal_prior import NormalPrior, about
 from seqem.distributions._start import centres, column_variance
 from seqem.distributions.fieldwise import Fieldwise
 from seqem.distributions.transforms import COVARIANCE, IDENTITY, LOG, Transform
@@ -144,6 +144,15 @@ class Gaussian(Fieldwise):
         if self.covariance_type == "tied":
             second = second.reshape(self.groups, -1, *second.shape[1:]).sum(axis=1)
         return GaussianStats(mass, first, second)
+
+    def recentre(self, stats: GaussianStats, old: GaussianParams, new: GaussianParams) -> GaussianStats:
+        """Return moments about the means of ``old`` as moments about those of ``new``."""
+        step = new.mean - old.mean
+        if self.factorises:
+            second, mass = about(stats.second, stats.first, stats.mass, step), stats.mass
+        else:
+            second, mass = full.scatter(stats, step), stats.mass[:, None]
+        return GaussianStats(stats.mass, stats.first - mass * step, second)
 
     def maximise(self, stats: GaussianStats, params: GaussianParams) -> GaussianParams:
         """Return the mode of the means and covariances."""

@@ -104,6 +104,10 @@ class Independent:
         """Return each part's maximum."""
         return IndependentParams(tuple(part.maximise(s, p) for part, s, p in self._with(stats, params)))
 
+    def recentre(self, stats: IndependentStats, old: IndependentParams, new: IndependentParams) -> IndependentStats:
+        """Return each part's statistics about ``new``."""
+        return IndependentStats(tuple(part.recentre(s, o, n) for part, s, o, n in self._with(stats, old, new)))
+
     def expected_log_likelihood(
         self, stats: IndependentStats, params: IndependentParams, reference: IndependentParams
     ) -> float:

@@ -174,6 +174,10 @@ class MixtureOf:
         weights = np.where(empty[:, None], params.weights, weights)
         return MixtureParams(weights, self.component.maximise(stats.component, params.component))
 
+    def recentre(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
+        """Return the components' statistics about ``new``."""
+        return stats._replace(component=self.component.recentre(stats.component, old.component, new.component))
+
     def expected_log_likelihood(self, stats: MixtureStats, params: MixtureParams, reference: MixtureParams) -> float:
         """Return Q(params | reference), the expectation over the parts too."""
         seen = stats.counts > 0

@@ -48,6 +48,13 @@ class Distribution(Protocol):
         """
         ...
 
+    def recentre(self, stats: Any, old: Any, new: Any) -> Any:
+        """Return statistics taken at ``old`` as if about ``new``, so that they add to those taken there.
+
+        Where statistics are moments about the current parameters; others are returned as they are.
+        """
+        ...
+
     def expected_log_likelihood(self, stats: Any, params: Any, reference: Any) -> float:
         """Return sum of resp * log p(x | params) from statistics taken at ``reference``."""
         ...

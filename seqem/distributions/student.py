@@ -133,6 +133,12 @@ class StudentT(Fieldwise):
             sums += np.stack([term.sum(axis=0) for term in terms])
         return StudentTStats(*sums)
 
+    def recentre(self, stats: StudentTStats, old: StudentTParams, new: StudentTParams) -> StudentTStats:
+        """Return moments about the locations of ``old`` as moments about those of ``new``."""
+        step = new.location - old.location
+        second = about(stats.second, stats.first, stats.precision, step)
+        return stats._replace(first=stats.first - stats.precision * step, second=second)
+
     def maximise(self, stats: StudentTStats, params: StudentTParams) -> StudentTParams:
         """Return the mode of location and scale, and the root in the degrees of freedom."""
         prior = self._prior(params)

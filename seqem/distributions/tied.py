@@ -132,6 +132,10 @@ class Tied:
         """Return the distribution's statistics."""
         return self.distribution.accumulate(params, x, resp)
 
+    def recentre(self, stats: Any, old: Any, new: Any) -> Any:
+        """Return the distribution's statistics about ``new``."""
+        return self.distribution.recentre(stats, old, new)
+
     def expected_log_likelihood(self, stats: Any, params: Any, reference: Any) -> float:
         """Return the sum of resp * log p(x | params)."""
         return self.distribution.expected_log_likelihood(stats, params, reference)

@@ -69,7 +69,7 @@ def squarem(em: EMMap, point: Point) -> Point:
     vector = _extrapolated(*packed, length)
     if vector is None:
         return em.evaluate(second, "em")
-    ahead = _evaluated(em, vector, first)
+    ahead = evaluated(em, vector, first, "start")
     if ahead is None or not first.objective <= ahead.objective < math.inf:
         return em.evaluate(second, "em-fallback")
     return em.step(ahead, "squarem")
@@ -101,12 +101,12 @@ def _extrapolated(start: Array, first: Array, second: Array, length: float) -> A
     return vector
 
 
-def _evaluated(em: EMMap, vector: Array, like: Point) -> Point | None:
+def evaluated(em: EMMap, vector: Array, like: Point, kind: str) -> Point | None:
     """Return the point at a packed vector, or None where the model has none there."""
     if np.isnan(vector).any():
         return None
     try:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return em.evaluate(em.model.unpack(vector, like.params))
+            return em.evaluate(em.model.unpack(vector, like.params), kind)
     except (ArithmeticError, ValueError):
         return None

@@ -208,5 +208,6 @@ class _Run:
         return verdict
 
     def outcome(self, verdict: Verdict) -> FitResult:
-        point = self.point
+        # The free energy of incremental EM is a bound; what is reported is the log-likelihood itself.
+        point = self.em.evaluate(self.point.params, "em") if self.point.kind == "incremental" else self.point
         return FitResult(point.params, point.log_likelihood, point.objective, self.n_iter, *verdict, self.history)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from seqem.em.accelerate import squarem
+from seqem.em.daarem import DAAREM
 from seqem.em.driver import Accelerator
+from seqem.em.gradient import Ascent
+from seqem.em.incremental import Incremental
 from seqem.em.online import Online
 from seqem.errors import ParameterError
 
-METHODS = ("em", "squarem", "online")
+# Each maker gives the step of one fit; most steps remember what came before.
+_MAKERS: dict[str, Callable[[np.random.Generator | None], Accelerator | None]] = {
+    "em": lambda _: None,
+    "squarem": lambda _: squarem,
+    "daarem": lambda _: DAAREM(),
+    "incremental": lambda _: Incremental(),
+    "online": lambda rng: Online(rng=rng),
+    "lbfgs": lambda _: Ascent("lbfgs"),
+    "newton-cg": lambda _: Ascent("newton-cg"),
+    "ecg": lambda _: Ascent("ecg"),
+    "gradient": lambda _: Ascent("gradient"),
+}
 
 
-def accelerator(method: str) -> Accelerator | None:
-    """Return the step of a method, new for each fit; None for plain EM.
+def accelerator(method: str, rng: np.random.Generator | None = None) -> Accelerator | None:
+    """Return the step of a method, new for each fit; None for plain EM. ``rng`` shuffles the shards of online EM.
 
     Raises
     ------
@@ -23,8 +41,6 @@ def accelerator(method: str) -> Accelerator | None:
     >>> accelerator("em") is None, accelerator("squarem").__name__
     (True, 'squarem')
     """
-    if method not in METHODS:
-        raise ParameterError("unknown method", got=repr(method), expected=f"one of {', '.join(METHODS)}")
-    if method == "em":
-        return None
-    return Online() if method == "online" else squarem
+    if method not in _MAKERS:
+        raise ParameterError("unknown method", got=repr(method), expected=f"one of {', '.join(_MAKERS)}")
+    return _MAKERS[method](rng)

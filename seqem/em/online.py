@@ -9,6 +9,7 @@ import numpy as np
 from seqem.core.tree import tree_add, tree_scale
 from seqem.em.mapreduce import data_of
 from seqem.em.point import EMMap, Point
+from seqem.em.protocol import recentred
 from seqem.shapes import Array
 
 
@@ -78,7 +79,8 @@ class Online:
             rho = (1.0 + self._n_shards) ** -self.power
             new = em.model.e_step(params, data_of(em.shards[s])).stats
             stats = tree_add(tree_scale(stats, 1.0 - rho), tree_scale(new, rho * sizes.sum() / sizes[s]))
-            params = em.model.m_step(stats, params)
+            before, params = params, em.model.m_step(stats, params)
+            stats = recentred(em.model, stats, before, params)
             if place >= second_half:
                 packed = em.model.pack(params)
                 total = packed if place == second_half else total + packed

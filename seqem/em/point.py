@@ -24,7 +24,8 @@ class Point(NamedTuple):
     log_prior : float
         Log prior density of ``params``; 0.0 for maximum likelihood.
     kind : str
-        How the point was reached: "start", "em", "squarem", "online" or "em-fallback".
+        How the point was reached: "start", or the method: "em", "squarem", ...; "em-fallback" where a plain step took its
+        place.
 
     Examples
     --------

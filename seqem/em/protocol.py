@@ -42,3 +42,12 @@ class EMModel(Protocol[Params]):
     def unpack(self, vector: Array, like: Params) -> Params:
         """Return the parameters of an unconstrained vector; fixed parts are taken from ``like``."""
         ...
+
+
+def recentred(model: EMModel[Params], stats: Any, old: Params, new: Params) -> Any:
+    """Return statistics taken at ``old`` so that they add to those taken at ``new``.
+
+    A model whose statistics are moments about the parameters has a method ``recentre(stats, old, new)``; others need none.
+    """
+    recentre = getattr(model, "recentre", None)
+    return stats if recentre is None else recentre(stats, old, new)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 
 from seqem.core.tree import tree_map, tree_vector
-from seqem.em.point import EMMap, Point
+from seqem.em.point import EMMap
 from seqem.em.protocol import EMModel
+from seqem.em.score import derivative, score, steps
 from seqem.errors import SeqemWarning
 from seqem.shapes import Array
 
@@ -76,14 +77,14 @@ def observed_information(
     em = EMMap(model, shards, executor)
     vector = model.pack(params)
 
-    def score(at: Array) -> Array:
-        return _score(model, em.evaluate(model.unpack(at, params)), at, step, include_prior)
+    def slope(at: Array) -> Array:
+        return score(model, em.evaluate(model.unpack(at, params)), at, step, include_prior=include_prior)
 
     hessian = np.empty((len(vector), len(vector)))
-    for i, size in enumerate(_steps(vector, step)):
+    for i, size in enumerate(steps(vector, step)):
         shift = np.zeros_like(vector)
         shift[i] = size
-        hessian[i] = (score(vector + shift) - score(vector - shift)) / (2 * size)
+        hessian[i] = (slope(vector + shift) - slope(vector - shift)) / (2 * size)
     return -0.5 * (hessian + hessian.T)
 
 
@@ -121,40 +122,8 @@ def standard_errors(
     """
     information = observed_information(model, params, shards, executor=executor, step=step, include_prior=include_prior)
     vector = model.pack(params)
-    jacobian = _derivative(lambda at: tree_vector(model.unpack(at, params)), vector, step)
+    jacobian = derivative(lambda at: tree_vector(model.unpack(at, params)), vector, step)
     return _unflat(np.sqrt(_variances(information, jacobian)), params)
-
-
-def _steps(vector: Array, step: float) -> Array:
-    return step * np.maximum(1.0, np.abs(vector))
-
-
-def _derivative(function: Callable[[Array], Array], vector: Array, step: float) -> Array:
-    """Return the Jacobian (outputs, coordinates) by central differences of fourth order."""
-    columns = []
-    for i, size in enumerate(_steps(vector, step)):
-        shift = np.zeros_like(vector)
-        shift[i] = size
-        near = _difference(function(vector + shift), function(vector - shift))
-        far = _difference(function(vector + 2 * shift), function(vector - 2 * shift))
-        columns.append((8 * near - far) / (12 * size))
-    return np.stack(columns, axis=-1)
-
-
-def _difference(a: Array, b: Array) -> Array:
-    """Return ``a - b``, 0 where both are the same infinity."""
-    return np.subtract(a, b, out=np.zeros_like(a), where=a != b)
-
-
-def _score(model: EMModel, point: Point, vector: Array, step: float, include_prior: bool) -> Array:
-    """Return the gradient of Q, plus the log prior's if asked, at the point the statistics belong to."""
-
-    def climbed(at: Array) -> Array:
-        params = model.unpack(at, point.params)
-        value = model.expected_log_likelihood(point.stats, params, point.params)
-        return np.array([value + model.log_prior(params) if include_prior else value])
-
-    return _derivative(climbed, vector, step)[0]
 
 
 def _unflat(values: Array, like: Any) -> Any:

@@ -49,8 +49,8 @@ class HMM(BaseHMM):
         Whether the start is the stationary distribution of the transitions.
     training : {"posterior", "viterbi"}
         Baum-Welch, or counts of the best path.
-    method : {"em", "squarem"}
-        Plain or accelerated EM.
+    method : str
+        How to climb: "em", "squarem", "daarem", "lbfgs", ...; see ``seqem.catalog.METHODS``.
     n_init : int
         Random starts, of which the best fit is kept; ``starts_`` tells of all.
 

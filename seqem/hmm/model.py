@@ -101,6 +101,10 @@ class MarkovModel:
         """Return the log density of all priors up to a constant."""
         return self.transitions.log_prior(params.chain) + self.distribution.log_prior(params.emission)
 
+    def recentre(self, stats: HMMStats, old: HMMParams, new: HMMParams) -> HMMStats:
+        """Return statistics taken at ``old`` as if about ``new``."""
+        return stats._replace(emission=self.distribution.recentre(stats.emission, old.emission, new.emission))
+
     def expected_log_likelihood(self, stats: HMMStats, params: HMMParams, reference: HMMParams) -> float:
         """Return Q(params | reference)."""
         return self.transitions.expected_log_likelihood(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from seqem.core.rng import generator
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.estimator import EMEstimator
+from seqem.em.methods import accelerator
 from seqem.em.protocol import EMModel
 from seqem.em.stop import StopRule
-from seqem.errors import DataError, NotFittedError, ParameterError
+from seqem.errors import DataError, NotFittedError
 from seqem.profile import emit
 from seqem.profile.align import AlignedFamily, align, assemble, rows_of, rows_of_domains
 from seqem.profile.build import Builder
@@ -65,9 +66,9 @@ class ProfileHMM(EMEstimator):
         Training converges when the objective changes by no more than this share.
     sample_size : int
         Starts are tried on no more than this many sequences; the best goes on with all.
-    method : {"em", "online"}
-        How the best start goes on: with plain Baum-Welch, or with passes that learn after each few hundred sequences, which
-        families of 10^4 sequences and more need fewer of.
+    method : str
+        How the best start goes on with all sequences; see ``seqem.catalog.METHODS``. "online" learns after each few hundred
+        sequences, which pays for very large families.
     builder : Builder, optional
         How the trained alignment becomes the model to search with: weights, effective number, prior.
     random_state : int, Generator or None
@@ -99,7 +100,7 @@ class ProfileHMM(EMEstimator):
         max_iter: int = 60,
         tol: float = 1e-5,
         sample_size: int = 400,
-        method: Literal["em", "online"] = "em",
+        method: str = "em",
         builder: Builder | None = None,
         random_state: Any = None,
     ) -> None:
@@ -205,9 +206,8 @@ class ProfileHMM(EMEstimator):
         batch = as_batch(sequences)
         alphabet = _alphabet_of(batch)
         model = self._model_of(alphabet)
-        if self.method not in ("em", "online"):
-            raise ParameterError("unknown method", got=repr(self.method), expected="em or online")
-        training = Training(model, self.n_nodes, self.max_iter, self.tol, self.sample_size, self.method == "online")
+        accelerator(self.method)  # refuses unknown names before the work
+        training = Training(model, self.n_nodes, self.max_iter, self.tol, self.sample_size, self.method)
         rng = generator(self.random_state)
         self.result_, self.starts_ = training.run(
             batch, rng, n_init=self.n_init, executor=executor, callbacks=callbacks, resume=resume

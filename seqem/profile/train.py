@@ -14,7 +14,7 @@ from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
 from seqem.em.mapreduce import map_reduce
-from seqem.em.online import Online
+from seqem.em.methods import accelerator
 from seqem.em.restarts import Starts, best_of
 from seqem.em.stop import StopRule
 from seqem.errors import DataError
@@ -49,8 +49,8 @@ class Training:
         Converged when the objective changes by no more than this share.
     sample : int
         Starts are tried on no more than this many sequences; the best goes on with all of them.
-    online : bool
-        Whether iterations over all sequences are passes of online EM.
+    method : str
+        How the best start goes on with all of them; see ``seqem.catalog.METHODS``.
     """
 
     model: FamilyModel
@@ -58,7 +58,7 @@ class Training:
     max_iter: int = 60
     tol: float = 1e-5
     sample: int = 400
-    online: bool = False
+    method: str = "em"
 
     @property
     def stop(self) -> StopRule:
@@ -109,7 +109,7 @@ class Training:
             params, starts = resume.params, Starts()
 
         def climb(params: FamilyParams, resume: Resume | None = None) -> FitResult:
-            policy = Online(rng=np.random.default_rng(len(family))) if self.online else None
+            policy = accelerator(self.method, np.random.default_rng(len(family)))
             return fit(
                 self.model, params, shards, stop=self.stop, executor=executor, callbacks=callbacks, accelerate=policy,
                 resume=resume,

@@ -50,6 +50,7 @@ def check_distribution(distribution: Distribution, x: Any, *, n_components: int 
     check_packing(distribution, params)
     check_additive(distribution, params, rows, resp)
     check_score(distribution, params, rows, resp)
+    check_recentred(distribution, params, rows, resp)
     check_maximum(distribution, params, rows, resp)
     check_fixed(distribution, params, rows, resp)
     check_missing(distribution, params, rows, resp)
@@ -108,6 +109,20 @@ def check_additive(distribution: Distribution, params: Any, rows: AnyArray, resp
     cut = len(rows) // 3
     parts = [distribution.accumulate(params, rows[s], resp[s]) for s in (slice(0, cut), slice(cut, None))]
     _trees_close("additivity", tree_add(*parts), distribution.accumulate(params, rows, resp), 1e-10)
+
+
+def check_recentred(distribution: Distribution, params: Any, rows: AnyArray, resp: Array) -> None:
+    """Assert that Q of recentred statistics is that of the statistics, but for a constant."""
+    stats, at = distribution.accumulate(params, rows, resp), distribution.pack(params)
+    elsewhere, a, b = (distribution.unpack(at + step, params) for step in (0.1, -0.05, 0.07))
+    moved = distribution.recentre(stats, params, elsewhere)
+
+    def gain(statistics: Any, reference: Any) -> float:
+        expected = distribution.expected_log_likelihood
+        return expected(statistics, a, reference) - expected(statistics, b, reference)
+
+    size = 1.0 + abs(distribution.expected_log_likelihood(stats, a, params))
+    _close("recentre", gain(moved, elsewhere), gain(stats, params), 1e-10 * size)
 
 
 def check_score(distribution: Distribution, params: Any, rows: AnyArray, resp: Array) -> None:

@@ -135,6 +135,15 @@ class GaussianMixture:
     def log_prior(self, params):
         return 0.0
 
+    def recentre(self, stats, old, new):
+        step = new.means - old.means
+        return Moments(stats.n, stats.d - stats.n * step, stats.dd - step * (2 * stats.d - stats.n * step))
+
+    def expected_log_likelihood(self, stats, params, reference):
+        scatter = self.recentre(stats, reference, params).dd
+        weights = stats.n * (np.log(params.weights) - 0.5 * np.log(2 * np.pi * params.variances))
+        return float((weights - 0.5 * scatter / params.variances).sum())
+
     def pack(self, params):
         w = params.weights
         return np.concatenate((np.log(w[:-1] / w[-1]), params.means, np.log(params.variances)))
