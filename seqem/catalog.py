@@ -112,6 +112,8 @@ PROFILE_FILES: dict[str, Entry] = {
 }
 
 OTHERS: tuple[Entry, ...] = (
+    Entry("seqem.models.gaussian_mixture:GaussianMixture", "mixture of Gaussians"),
+    Entry("seqem.models.mixture:Mixture", "mixture of any distribution"),
     Entry("seqem.profile.estimator:ProfileHMM", "profile hidden Markov model of a family"),
     Entry("seqem.io.hmmer3:ModelLibrary", "profile HMMs of a file, read on demand"),
     Entry("seqem.io.hmmer3:read_models", "profile HMMs of a file, one at a time"),

@@ -13,12 +13,16 @@ from seqem.distributions._gaussian_diagonal import log_likelihood as log_likelih
 from seqem.distributions._normal_prior import NormalPrior
 from seqem.errors import NumericalError, ParameterError
 from seqem.kernels.gaussian import FRAMES, LANES, density_full, moments_full
+from seqem.kernels.mixture import column_sums
 from seqem.shapes import Array, IntArray, Mask
 
 
 def _patterns(x: Array) -> Iterator[tuple[Mask, IntArray]]:
     """Yield each pattern of observed coordinates among incomplete rows, and these rows."""
-    lost = np.flatnonzero(np.isnan(x).any(axis=1))
+    holes = np.isnan(x)
+    if not holes.any():  # the whole is looked through faster than row after row
+        return
+    lost = np.flatnonzero(holes.any(axis=1))
     seen, which = np.unique(~np.isnan(x[lost]), axis=0, return_inverse=True)
     for p, pattern in enumerate(seen):
         yield pattern, lost[which.ravel() == p]
@@ -82,7 +86,8 @@ def moments(mean: Array, matrix: Array, x: Array, resp: Array) -> tuple[Array, A
         whole, weights = whole.copy(), weights.copy()
         whole[lost] = weights[lost] = 0.0
     first, second = _complete_moments(mean, whole, weights)
-    mass = weights.sum(axis=0)
+    mass = np.empty(len(mean))
+    column_sums(weights, mass)
     for seen, at in patterns:
         if seen.any():
             mass += resp[at].sum(axis=0)

@@ -15,7 +15,7 @@ from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
 from seqem.distributions.protocol import Distribution
 from seqem.distributions.transforms import SIMPLEX
 from seqem.errors import ParameterError
-from seqem.kernels.mixture import add_parts, share_out, subtract_top
+from seqem.kernels.mixture import add_parts, column_sums, share_out, subtract_top
 from seqem.shapes import AnyArray, Array, Mask
 
 _BLOCK = 1 << 15
@@ -160,8 +160,9 @@ class MixtureOf:
 
     def _statistics(self, params: MixtureParams, x: AnyArray, parts: Array) -> MixtureStats:
         parts[self.missing(x)] = 0.0
-        counts = parts.sum(axis=0).reshape(params.weights.shape)
-        return MixtureStats(counts, self.component.accumulate(params.component, x, parts))
+        counts = np.empty(parts.shape[1])
+        column_sums(parts, counts)
+        return MixtureStats(counts.reshape(params.weights.shape), self.component.accumulate(params.component, x, parts))
 
     def _kept(self, params: MixtureParams) -> Mask:
         return fixed_mask(self.fixed, "weights", params.weights.shape)

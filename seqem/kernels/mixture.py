@@ -26,7 +26,9 @@ def subtract_top(block, log_weights, top):  # type: ignore[no-untyped-def]
                 largest = 0.0
             top[n, k] = largest
             for m in range(M):
-                block[n, k * M + m] -= largest
+                below = block[n, k * M + m] - largest
+                # Subnormal numbers are slow: what is less than 1e-300 of the largest part becomes that.
+                block[n, k * M + m] = max(below, -690.0) if below > -np.inf else below
 
 
 @kernel
@@ -53,3 +55,12 @@ def share_out(block, n_parts, resp):  # type: ignore[no-untyped-def]
             factor = resp[n, k] / total if total > 0.0 else 0.0
             for m in range(n_parts):
                 block[n, k * n_parts + m] *= factor
+
+
+@kernel
+def column_sums(block, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` (K,) with the sums of ``block`` (N, K) over its rows; numpy is slow where K is small."""
+    out[:] = 0.0
+    for n in range(block.shape[0]):
+        for k in range(block.shape[1]):
+            out[k] += block[n, k]

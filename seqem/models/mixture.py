@@ -1,0 +1,293 @@
+"""Mixture: a mixture of any distribution, and what all mixtures share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import DensityMixin
+
+from seqem.core.rng import generator
+from seqem.core.rows import Rows
+from seqem.distributions.mixture import MixtureOf, MixtureParams
+from seqem.distributions.protocol import Distribution
+from seqem.em.callbacks import Callback
+from seqem.em.checkpoint import Resume
+from seqem.em.driver import FitResult, fit
+from seqem.em.estimator import EMEstimator
+from seqem.em.methods import accelerator
+from seqem.em.restarts import best_of
+from seqem.em.stop import StopRule
+from seqem.errors import DataError, ParameterError
+from seqem.models.inputs import checked_rows, checked_weights
+from seqem.models.mixture_model import MixtureModel, responsibilities, start
+from seqem.shapes import AnyArray, Array, IntArray
+
+# Numbers of a block's responsibilities: memory grows with it, not with the data, and it suits the cache.
+_BLOCK = 1 << 18
+
+
+class BaseMixture(DensityMixin, EMEstimator):
+    """Fit, score, cluster and sample with a mixture; subclasses say of what.
+
+    A subclass answers ``_family`` and ``_start``, and has ``n_components``, ``tol``, ``max_iter``, ``n_init``, ``method`` and
+    ``random_state``.
+    """
+
+    n_components: int
+    tol: float
+    max_iter: int
+    n_init: int
+    method: str
+    random_state: Any
+
+    def _family(self) -> Distribution:
+        """Return the distribution of the components."""
+        raise NotImplementedError
+
+    def _start(self, x: AnyArray, rng: np.random.Generator) -> MixtureParams:
+        """Return parameters to begin with."""
+        return start(self._model().mixture, x, rng)
+
+    def _model(self) -> MixtureModel:
+        return MixtureModel(MixtureOf(self._family(), self.n_components))
+
+    def _stop_rule(self) -> StopRule:
+        return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
+
+    def _rows(self, X: Any, *, reset: bool = False) -> AnyArray:
+        """Return checked observations."""
+        return self._family().check(checked_rows(self, X, reset=reset))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _shards(self, X: Any, **known: Any) -> list[Rows]:
+        x = self._rows(X, reset=True)
+        labels = _labels(known.get("labels"), len(x), self.n_components)
+        return Rows(x, labels, checked_weights(known.get("sample_weight"), len(x))).blocks(
+            max(1024, _BLOCK // self.n_components)
+        )
+
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        *,
+        labels: Any = None,
+        sample_weight: Any = None,
+        executor: Executor | None = None,
+        callbacks: Sequence[Callback] = (),
+        resume: Resume | None = None,
+    ) -> Self:
+        """Fit by EM.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D) or (N,)
+            Observations; NaN is missing where the distribution allows it.
+        y : None
+            Not used.
+        labels : array-like of int, shape (N,), optional
+            Known components, -1 where unknown.
+        sample_weight : array-like, shape (N,), optional
+            Weights of the observations.
+        executor : concurrent.futures.Executor, optional
+            Maps the E-step over blocks of rows; the result does not depend on it.
+        callbacks : sequence of callables
+            Told of every step.
+        resume : Resume, optional
+            From ``Checkpoint.load``: the fit goes on from there.
+
+        Raises
+        ------
+        DataError, ParameterError, NumericalError
+            For observations or parameters that cannot be.
+        """
+        if not (isinstance(self.n_components, int | np.integer) and self.n_components >= 1):
+            raise ParameterError("n_components is off", got=self.n_components, expected="a positive integer")
+        shards = self._shards(X, labels=labels, sample_weight=sample_weight)
+        x = self._rows(X)
+        if len(x) < self.n_components:
+            raise DataError(
+                "fewer rows than components", got=f"n_samples = {len(x)}", expected=f"at least {self.n_components}"
+            )
+        run = partial(fit, self._model(), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks)
+        rng = generator(self.random_state)
+        self.result_ = self._best_fit(run, x, shards[0].y is not None, labels, rng, resume)
+        self._training_shards = shards
+        return self
+
+    def _best_fit(
+        self, run: Any, x: AnyArray, labelled: bool, labels: Any, rng: np.random.Generator, resume: Resume | None
+    ) -> FitResult:
+        def once(rng: np.random.Generator) -> FitResult:
+            params = self._labelled_start(x, labels, rng) if labelled else self._start(x, rng)
+            return run(params, accelerate=accelerator(self.method, rng), resume=resume)
+
+        if self.n_init == 1:
+            return once(rng)
+        best, self.starts_ = best_of(once, self.n_init, rng)
+        return best
+
+    def _labelled_start(self, x: AnyArray, labels: Any, rng: np.random.Generator) -> MixtureParams:
+        """Return a start in which known rows are in their components and the others where k-means puts them."""
+        params = self._start(x, rng)
+        known = np.asarray(labels) >= 0
+        resp = responsibilities(self._model().joint(params, x))[1]
+        resp[known] = np.eye(self.n_components)[np.asarray(labels)[known]]
+        mixture = self._model().mixture
+        component = mixture.component.maximise(
+            mixture.component.accumulate(params.component, x, resp), params.component
+        )
+        return MixtureParams(resp.mean(axis=0)[None], component)
+
+    # -- what was learned ------------------------------------------------------------------------------
+
+    @property
+    def weights_(self) -> Array:
+        """Probability of each component, shape (K,)."""
+        return self._fitted.params.weights[0]
+
+    @property
+    def params_(self) -> Any:
+        """Parameters of the components, one entry of the first axis each."""
+        return self._fitted.params.component
+
+    # -- using it --------------------------------------------------------------------------------------
+
+    def _posterior(self, X: Any) -> tuple[Array, Array]:
+        params = self._fitted.params
+        return responsibilities(self._model().joint(params, self._rows(X)))
+
+    def score_samples(self, X: Any) -> Array:
+        """Return the log-density of each observation, shape (N,)."""
+        return self._posterior(X)[0]
+
+    def score(self, X: Any, y: None = None) -> float:
+        """Return the mean log-density of the observations."""
+        return float(self.score_samples(X).mean())
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the posterior probability of each component, shape (N, K)."""
+        return self._posterior(X)[1]
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the most probable component of each observation, shape (N,)."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def fit_predict(self, X: Any, y: None = None, **known: Any) -> IntArray:
+        """Fit, and return the most probable component of each observation."""
+        return self.fit(X, **known).predict(X)
+
+    def anomaly_score(self, X: Any) -> Array:
+        """Return how unlike the data each observation is: minus its log-density."""
+        return -self.score_samples(X)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[AnyArray, IntArray]:
+        """Return observations drawn from the mixture, and their components."""
+        params = self._fitted.params
+        if n_samples < 1:
+            raise ParameterError("n_samples is off", got=n_samples, expected="a positive integer")
+        rng = generator(self.random_state if random_state is None else random_state)
+        which = rng.choice(self.n_components, size=n_samples, p=params.weights[0])
+        return self._family().sample(params.component, which, rng), which
+
+    # -- choosing --------------------------------------------------------------------------------------
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of free parameters."""
+        return self._model().n_free(self._fitted.params)
+
+    def _information(self, X: Any, penalty: float) -> float:
+        return -2.0 * float(self.score_samples(X).sum()) + penalty * self.n_parameters_
+
+    def bic(self, X: Any) -> float:
+        """Return the Bayesian information criterion of data; the lower the better."""
+        return self._information(X, float(np.log(len(self._rows(X)))))
+
+    def aic(self, X: Any) -> float:
+        """Return Akaike's information criterion of data; the lower the better."""
+        return self._information(X, 2.0)
+
+    def icl(self, X: Any) -> float:
+        """Return the integrated completed likelihood criterion: BIC plus twice the entropy of the assignment."""
+        resp = self.predict_proba(X)
+        entropy = -float(np.sum(resp * np.log(np.maximum(resp, 1e-300))))
+        return self.bic(X) + 2.0 * entropy
+
+
+class Mixture(BaseMixture):
+    """Mixture of any distribution of the catalog, or of one's own.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        Family of the components, such as ``seqem.Poisson()``.
+    n_components : int
+        K.
+    tol : float
+        Converged when the objective changes by no more than this share.
+    max_iter : int
+        Evaluations of the EM map at most.
+    n_init : int
+        Starts, of which the best is kept; ``starts_`` tells of all.
+    method : str
+        How to climb; see ``seqem.catalog.METHODS``.
+    random_state : int, Generator or None
+        Draws starts and samples.
+
+    Attributes
+    ----------
+    weights_ : ndarray, shape (K,)
+        Probability of each component.
+    params_ : NamedTuple
+        Parameters of the components.
+
+    Examples
+    --------
+    >>> from seqem.distributions.poisson import Poisson
+    >>> x = np.repeat([[0.0], [1.0], [9.0], [10.0]], 25, axis=0)
+    >>> model = Mixture(Poisson(), 2, random_state=0).fit(x)
+    >>> sorted(model.params_.rate.round(1).ravel().tolist())
+    [0.5, 9.5]
+    """
+
+    def __init__(
+        self,
+        distribution: Distribution,
+        n_components: int = 2,
+        *,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        method: str = "em",
+        random_state: Any = None,
+    ) -> None:
+        self.distribution = distribution
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.method = method
+        self.random_state = random_state
+
+    def _family(self) -> Distribution:
+        return self.distribution
+
+
+def _labels(labels: Any, n: int, n_components: int) -> IntArray | None:
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (n,) or array.dtype.kind not in "iu" or array.max(initial=-1) >= n_components:
+        raise DataError(
+            "labels do not fit", got=f"{array.dtype} {array.shape}", expected=f"{n} integers below {n_components}"
+        )
+    return array

@@ -1,0 +1,127 @@
+"""The EM model of a mixture: responsibilities, and whatever statistics the components take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqem.core.rows import Rows
+from seqem.distributions.mixture import MixtureOf, MixtureParams, MixtureStats
+from seqem.em.protocol import EStep
+from seqem.errors import NumericalError
+from seqem.shapes import AnyArray, Array
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureModel:
+    """Fit a mixture by EM.
+
+    Attributes
+    ----------
+    mixture : MixtureOf
+        The family of the components and their number.
+
+    Notes
+    -----
+    A shard is :class:`seqem.core.rows.Rows`; its ``y``, where there is one, holds known components, -1 where unknown.
+    """
+
+    mixture: MixtureOf
+
+    def joint(self, params: MixtureParams, x: AnyArray) -> Array:
+        """Return log weight plus log density of each component, shape (N, K)."""
+        with np.errstate(divide="ignore"):
+            return self.mixture.component.log_likelihood(params.component, x) + np.log(params.weights[0])
+
+    def e_step(self, params: MixtureParams, shard: Rows) -> EStep:
+        """Return expected statistics and the log-likelihood of a shard.
+
+        Raises
+        ------
+        NumericalError
+            Where no component gives a row a positive density.
+        """
+        if shard.y is None:
+            scores, parts = self.mixture.log_likelihood_and_parts(params, shard.x)
+        else:
+            scores, parts = self._labelled(params, shard)
+        total = shard.total(scores[:, 0])
+        if not np.isfinite(total):
+            row = int(np.flatnonzero(~np.isfinite(scores[:, 0]))[0])
+            raise NumericalError(
+                "a row has probability zero under every component", got=f"row {row} of a block: {shard.x[row]}",
+                hint="another start, or a larger floor of the variances",
+            )  # fmt: skip
+        weights = np.ones((len(shard), 1)) if shard.weights is None else shard.weights[:, None]
+        return EStep(self.mixture.accumulate_parts(params, shard.x, parts, weights), total)
+
+    def _labelled(self, params: MixtureParams, shard: Rows) -> tuple[Array, Array]:
+        """Return log-likelihoods and shares of rows whose components are known in part."""
+        assert shard.y is not None
+        parts = self.joint(params, shard.x)
+        known = shard.y >= 0
+        parts[known[:, None] & (np.arange(parts.shape[1]) != shard.y[:, None])] = -np.inf
+        top = parts.max(axis=1, keepdims=True)
+        top[np.isneginf(top)] = 0.0
+        np.exp(parts - top, out=parts)
+        with np.errstate(divide="ignore"):
+            return np.log(parts.sum(axis=1, keepdims=True)) + top, parts
+
+    def m_step(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
+        """Return the parameters that maximise expected log-likelihood plus log prior."""
+        return self.mixture.maximise(stats, params)
+
+    def log_prior(self, params: MixtureParams) -> float:
+        """Return the log prior density up to a constant."""
+        return self.mixture.log_prior(params)
+
+    def expected_log_likelihood(self, stats: MixtureStats, params: MixtureParams, reference: MixtureParams) -> float:
+        """Return Q(params | reference)."""
+        return self.mixture.expected_log_likelihood(stats, params, reference)
+
+    def recentre(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
+        """Return statistics taken at ``old`` as if about ``new``."""
+        return self.mixture.recentre(stats, old, new)
+
+    def pack(self, params: MixtureParams) -> Array:
+        """Return the free parameters as an unconstrained vector."""
+        return self.mixture.pack(params)
+
+    def unpack(self, vector: Array, like: MixtureParams) -> MixtureParams:
+        """Return the parameters of an unconstrained vector."""
+        return self.mixture.unpack(vector, like)
+
+    def n_free(self, params: MixtureParams) -> int:
+        """Return the number of free parameters."""
+        return self.mixture.n_free(params)
+
+
+def responsibilities(joint: Array) -> tuple[Array, Array]:
+    """Return log-likelihood (N,) and posterior probabilities of the components (N, K) from log joint densities.
+
+    Examples
+    --------
+    >>> ll, resp = responsibilities(np.log([[0.1, 0.3]]))
+    >>> ll.round(4).tolist(), resp.round(4).tolist()
+    ([-0.9163], [[0.25, 0.75]])
+    """
+    top = joint.max(axis=1)
+    top[np.isneginf(top)] = 0.0
+    resp = np.exp(joint - top[:, None])
+    total = resp.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(total) + top, resp / total[:, None]
+
+
+def start(mixture: MixtureOf, x: AnyArray, rng: np.random.Generator, *, clusters: Any = None) -> MixtureParams:
+    """Return parameters fitted to clusters of the rows: k-means unless they are given."""
+    if clusters is None:
+        return mixture.initial(x, 1, rng)
+    component = mixture.component.initial(x, mixture.n_components, rng)
+    resp = np.zeros((len(x), mixture.n_components))
+    resp[np.arange(len(x)), clusters] = 1.0
+    resp = 0.9 * resp + 0.1 / mixture.n_components
+    component = mixture.component.maximise(mixture.component.accumulate(component, x, resp), component)
+    return MixtureParams(np.bincount(clusters, minlength=mixture.n_components)[None] / len(x), component)
