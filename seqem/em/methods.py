@@ -12,6 +12,7 @@ from seqem.em.driver import Accelerator
 from seqem.em.gradient import Ascent
 from seqem.em.incremental import Incremental
 from seqem.em.online import Online
+from seqem.em.relaxed import OverRelaxed
 from seqem.errors import ParameterError
 
 # Each maker gives the step of one fit; most steps remember what came before.
@@ -19,6 +20,7 @@ _MAKERS: dict[str, Callable[[np.random.Generator | None], Accelerator | None]] =
     "em": lambda _: None,
     "squarem": lambda _: squarem,
     "daarem": lambda _: DAAREM(),
+    "alpha": lambda _: OverRelaxed(),
     "incremental": lambda _: Incremental(),
     "online": lambda rng: Online(rng=rng),
     "lbfgs": lambda _: Ascent("lbfgs"),
