@@ -130,6 +130,7 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
     Entry("seqem.hmm.selection:select", "the best number of states"),
+    Entry("seqem.models.variational_mixture:BayesianGaussianMixture", "mixture of Gaussians by variational Bayes"),
     Entry("seqem.em.own:fit_em", "EM with one's own two steps"),
     Entry("seqem.em.callbacks:ProgressBar", "a fit's progress in the terminal"),
     Entry("seqem.em.callbacks:LogProgress", "a fit's progress in the log"),

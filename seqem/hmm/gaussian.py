@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqem.core.batch import SequenceBatch
+from seqem.distributions.attributes import covariance_shape, covariances, finite, full_covariances, regularised
 from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.distributions.protocol import Distribution
 from seqem.hmm.base import BaseHMM, Learned
-from seqem.hmm.shapes import covariance_shape, covariances, finite, full_covariances, regularised
 from seqem.shapes import Array
 
 

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqem.core.batch import SequenceBatch
+from seqem.distributions.attributes import covariance_shape, covariances, finite, probability_rows, regularised
 from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.distributions.mixture import MixtureOf, MixtureParams
 from seqem.distributions.protocol import Distribution
 from seqem.hmm.base import BaseHMM, Learned
-from seqem.hmm.shapes import covariance_shape, covariances, finite, probability_rows, regularised
 
 
 class GMMHMM(BaseHMM):

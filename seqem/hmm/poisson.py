@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqem.distributions.attributes import finite
 from seqem.distributions.poisson import Poisson, PoissonParams
 from seqem.distributions.protocol import Distribution
 from seqem.hmm.base import BaseHMM, Learned
-from seqem.hmm.shapes import finite
 
 
 class PoissonHMM(BaseHMM):

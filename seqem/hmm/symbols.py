@@ -11,11 +11,11 @@ import numpy as np
 
 from seqem.bio.alphabet import alphabet_of
 from seqem.core.batch import SequenceBatch
+from seqem.distributions.attributes import probability_rows
 from seqem.distributions.categorical import Categorical, CategoricalParams
 from seqem.distributions.multinomial import Multinomial, MultinomialParams
 from seqem.distributions.protocol import Distribution
 from seqem.hmm.base import BaseHMM, Learned
-from seqem.hmm.shapes import probability_rows
 
 
 class CategoricalHMM(BaseHMM):

@@ -12,11 +12,17 @@ import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.core.checks import refuse
+from seqem.distributions.attributes import covariance_shape, full_covariances
 from seqem.distributions.categorical import Categorical, CategoricalParams
 from seqem.distributions.gaussian import Gaussian, GaussianParams
+from seqem.distributions.posteriors import (
+    DirichletCategorical,
+    NormalWishart,
+    NormalWishartParams,
+    SymbolPosterior,
+    positive,
+)
 from seqem.hmm.base import Learned
-from seqem.hmm.posteriors import DirichletCategorical, NormalWishart, NormalWishartParams, SymbolPosterior, positive
-from seqem.hmm.shapes import covariance_shape, full_covariances
 from seqem.hmm.variational_base import VariationalHMM, filled, mean_of, shaped
 from seqem.shapes import Array
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from seqem.core.batch import SequenceBatch
 from seqem.core.checks import spread
+from seqem.distributions.posteriors import expected_probabilities, positive
 from seqem.em.callbacks import Event
 from seqem.em.history import History
 from seqem.em.protocol import EStep
 from seqem.errors import ParameterError
 from seqem.hmm.base import BaseHMM, Learned
+from seqem.hmm.dirichlet_step import DirichletStep
 from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.monitor import ConvergenceMonitor
-from seqem.hmm.posteriors import DirichletStep, expected_probabilities, positive
 from seqem.hmm.starts import random_rows
 from seqem.hmm.transitions import TransitionStep
 from seqem.shapes import Array

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from seqem.core.tree import tree_equal
 from seqem.errors import DataError, NotFittedError, NumericalError, ParameterError
-from seqem.hmm.posteriors import dirichlet_divergence, wishart_divergence
+from seqem.distributions.posteriors import dirichlet_divergence, wishart_divergence
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 
 COVARIANCES = ("full", "tied", "diag", "spherical")

@@ -1,4 +1,4 @@
-"""Emission parameters as users set and read them: their shapes, and what is refused."""
+"""Parameters as users set and read them: their shapes, and what is refused."""
 
 from __future__ import annotations
 

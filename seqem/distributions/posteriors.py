@@ -1,4 +1,4 @@
-"""Conjugate posteriors of chains and emissions: the parts that variational Bayes fits.
+"""Conjugate posteriors of distributions: the parts that variational Bayes fits.
 
 Each part has posterior hyper-parameters for params; its weights in the E-step are exponentials of expected log
 parameters, its M-step adds counts to the prior, and its log prior is minus the divergence from the prior, which makes
@@ -13,16 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from seqem.chain.params import ChainParams, ChainStats
 from seqem.core.checks import at_least
 from seqem.core.linalg import cholesky
 from seqem.distributions import _gaussian_diagonal as diagonal
 from seqem.distributions import _gaussian_full as full
 from seqem.distributions._normal_prior import NormalPrior
+from seqem.distributions.attributes import full_covariances
 from seqem.distributions.categorical import Categorical, CategoricalParams, CategoricalStats
 from seqem.distributions.gaussian import Gaussian, GaussianParams, GaussianStats
-from seqem.hmm.shapes import full_covariances
-from seqem.hmm.transitions import TransitionStep
 from seqem.shapes import AnyArray, Array
 
 _SMALLEST = 1e-300
@@ -71,25 +69,6 @@ def wishart_divergence(dof: Array, scale: Array, prior_dof: Array, prior_scale: 
     shape = gammaln(before).sum(axis=1) - gammaln(halves).sum(axis=1)
     terms = (dof - prior_dof) * log_precision + dof * (trace - D) + dof * log_det - prior_dof * log_det_prior
     return float((0.5 * terms + shape).sum())
-
-
-class DirichletStep(TransitionStep):
-    """Posterior of starts and rows of transitions; ``start_prior`` and ``trans_prior`` are full arrays above zero."""
-
-    def __post_init__(self) -> None:
-        """Take any prior above zero: there is no mode to find."""
-        positive(self.start_prior, "startprob_prior_")
-        positive(self.trans_prior, "transmat_prior_")
-
-    def maximise(self, stats: ChainStats, old: ChainParams) -> ChainParams:
-        """Return the Dirichlet parameters of the posterior."""
-        start = old.start if self.fixed["start"] else self.start_prior + stats.start
-        return ChainParams(start, old.trans if self.fixed["trans"] else self.trans_prior + stats.trans)
-
-    def log_prior(self, chain: ChainParams) -> float:
-        """Return minus the divergence from the prior."""
-        start, trans = ((chain.start, self.start_prior), (chain.trans, self.trans_prior))
-        return -dirichlet_divergence(*start) - dirichlet_divergence(*trans)
 
 
 class SymbolPosterior(NamedTuple):
