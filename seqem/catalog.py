@@ -40,6 +40,7 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),
     "independent": Entry("seqem.distributions.independent:Independent", "columns of different kinds in one model"),
     "tied": Entry("seqem.distributions.tied:Tied", "a family some of whose single parameters are equal"),
+    "regression": Entry("seqem.distributions.regression:Regression", "Gaussian regression on other columns"),
     "autoregressive": Entry(
         "seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"
     ),

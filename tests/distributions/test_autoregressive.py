@@ -3,7 +3,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from seqem.core.batch import SequenceBatch
-from seqem.distributions.autoregressive import AutoregressiveGaussian, AutoregressiveParams
+from seqem.distributions._linear_gaussian import RegressionParams
+from seqem.distributions.autoregressive import AutoregressiveGaussian
 from seqem.errors import DataError
 
 RNG = np.random.default_rng(4)
@@ -25,7 +26,7 @@ def test_one_component_is_least_squares():
     x = np.cumsum(RNG.normal(size=(80, 2)), axis=0)
     model = AutoregressiveGaussian(1)
     rows = model.check(model.prepare(SequenceBatch.from_lengths(x)).values)
-    start = AutoregressiveParams(np.zeros((1, 2, 3)), np.ones((1, 2)))
+    start = RegressionParams(np.zeros((1, 2, 3)), np.ones((1, 2)))
     got = model.maximise(model.accumulate(start, rows, np.ones((80, 1))), start)
     z = np.column_stack([np.ones(79), x[:-1]])
     slope, rest, *_ = np.linalg.lstsq(z, x[1:], rcond=None)
@@ -38,7 +39,7 @@ def test_single_coefficients_can_be_fixed():
     mask = np.array([[[True, False, False]]])
     model = AutoregressiveGaussian(2, fixed={"coefficients": mask})
     rows = model.prepare(SequenceBatch.from_lengths(x)).values
-    start = AutoregressiveParams(np.array([[[0.5, 0.0, 0.0]]]), np.ones((1, 1)))
+    start = RegressionParams(np.array([[[0.5, 0.0, 0.0]]]), np.ones((1, 1)))
     got = model.maximise(model.accumulate(start, rows, np.ones((80, 1))), start).coefficients[0, 0]
     want = np.linalg.lstsq(rows[2:, 1:], rows[2:, 0] - 0.5, rcond=None)[0]
     assert_allclose(got, [0.5, *want], atol=1e-10)

@@ -15,6 +15,7 @@ from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.independent import Independent
 from seqem.distributions.multinomial import Multinomial
 from seqem.distributions.poisson import Poisson
+from seqem.distributions.regression import Regression
 from seqem.distributions.student import StudentT
 from seqem.distributions.vonmises import VonMises
 from seqem.em.checkpoint import Checkpoint
@@ -139,3 +140,17 @@ def test_rows_that_cannot_be_are_named():
     model = Mixture(Gaussian("full", floor=1e-12), 2, random_state=0).fit(draws("gaussian"))
     with pytest.raises(NumericalError, match="probability zero"):
         model._model().e_step(model.result_.params, model._shards([[1e200], [0.0]])[0])
+
+
+def test_two_lines_through_the_nitric_oxide_data(shared_data):
+    """Exhaust of an engine by equivalence ratio; the fit that mixtools finds."""
+    x = pd.read_csv(shared_data / "em" / "NOdata_mixtools.csv")[["NO", "Equivalence"]].to_numpy()
+    # mixtools regresses the equivalence ratio on NO.
+    model = Mixture(Regression(), 2, random_state=0, tol=1e-13, n_init=10).fit(x[:, ::-1])
+    assert model.log_likelihood_ == pytest.approx(122.038356, abs=1e-5)
+    order = np.argsort(model.weights_)
+    assert model.weights_[order] == pytest.approx([0.4897, 0.5103], abs=1e-4)
+    assert model.params_.coefficients[order, 0] == pytest.approx(
+        np.array([[0.56499, 0.08502], [1.24708, -0.08300]]), abs=1e-4
+    )
+    assert np.sqrt(model.params_.variance[order, 0]) == pytest.approx([0.04331, 0.02414], abs=1e-4)

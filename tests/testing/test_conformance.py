@@ -60,6 +60,13 @@ CASES = {
         ({"distribution": Gaussian(), "groups": {"covariance": [[1, 2, 0], [1, 2, 0]]}}, REAL),
         ({"distribution": Poisson(prior_shape=3.0, prior_rate=2.0), "groups": {"rate": [[1, 0], [0, 1]]}}, COUNTS),
     ],
+    "regression": [
+        ({}, REAL),
+        (
+            {"n_targets": 2, "coefficient_weight": 3.0, "variance_prior": 0.5, "variance_weight": 2.0},
+            np.hstack([REAL, COUNTS]),
+        ),
+    ],
     "autoregressive": [
         ({"lags": 2}, REAL[:, :2]),
         ({"coefficient_weight": 3.0, "variance_prior": 0.5, "variance_weight": 2.0}, REAL[:, :2]),
