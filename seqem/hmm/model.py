@@ -65,6 +65,8 @@ class MarkovModel:
         Whether the E-step takes expected counts or those of the best path.
     space : {"scaled", "log"}
         Space of the recursions.
+    beta : float
+        Power of the posterior over paths, below 1 for annealing; the objective is then the free energy.
 
     Notes
     -----
@@ -76,6 +78,7 @@ class MarkovModel:
     tied_states: AnyArray | None = None
     training: str = "posterior"
     space: str = "scaled"
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         if self.training not in ("posterior", "viterbi"):
@@ -85,6 +88,8 @@ class MarkovModel:
         """Return expected counts and emission statistics of a shard, and its log-likelihood."""
         if self.training == "viterbi":
             return self._best_path_step(params, shard)
+        if self.beta != 1.0:
+            return self._tempered_step(params, shard)
         step = coded.e_step(self.distribution, params, shard) if self._walks_symbols(params, shard) else None
         if step is None:
             step = self._posterior_step(params, shard)
@@ -169,6 +174,21 @@ class MarkovModel:
             space=self.space,
         )
         return (*result.chain, result.sunk), result.log_likelihood
+
+    def _tempered_step(self, params: HMMParams, shard: SequenceBatch) -> EStep:
+        beta = self.beta
+        memo = _Memo(self.distribution, params.emission, shard.values)
+        frames = self._frames(params, shard, memo)
+        end = None if params.end is None else params.end**beta
+        result = expected_counts(
+            ChainParams(params.start**beta, params.trans**beta, end),
+            lambda lo, hi: beta * frames(lo, hi),
+            shard.offsets,
+            memo.accumulate,
+            weights=shard.weights,
+            space=self.space,
+        )
+        return EStep(HMMStats(*result.chain, result.sunk), _total(result.log_likelihood, shard) / beta)
 
     def _best_path_step(self, params: HMMParams, shard: SequenceBatch) -> EStep:
         source, K = self.frames(params, shard), len(params.start)

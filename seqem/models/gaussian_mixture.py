@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ class GaussianMixture(BaseMixture):
         Parts of the start.
     method : str
         How to climb; see ``seqem.catalog.METHODS``.
+    training : {"posterior", "classification", "stochastic"}
+        EM, or with hard assignment (CEM), or with drawn components (SEM), which goes on for ``max_iter`` iterations.
+    annealing : sequence of float
+        Powers of the posterior to begin at, such as (0.2, 0.5, 0.8).
     random_state : int, Generator or None
         Draws starts and samples.
     warm_start : bool
@@ -84,6 +89,8 @@ class GaussianMixture(BaseMixture):
         means_init: Any = None,
         precisions_init: Any = None,
         method: str = "em",
+        training: str = "posterior",
+        annealing: Sequence[float] = (),
         random_state: Any = None,
         warm_start: bool = False,
     ) -> None:
@@ -98,6 +105,8 @@ class GaussianMixture(BaseMixture):
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.method = method
+        self.training = training
+        self.annealing = annealing
         self.random_state = random_state
         self.warm_start = warm_start
 

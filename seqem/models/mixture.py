@@ -14,6 +14,7 @@ from seqem.core.rng import generator
 from seqem.core.rows import Rows
 from seqem.distributions.mixture import MixtureOf, MixtureParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.annealing import anneal
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
@@ -33,8 +34,8 @@ _BLOCK = 1 << 18
 class BaseMixture(DensityMixin, EMEstimator):
     """Fit, score, cluster and sample with a mixture; subclasses say of what.
 
-    A subclass answers ``_family`` and ``_start``, and has ``n_components``, ``tol``, ``max_iter``, ``n_init``, ``method`` and
-    ``random_state``.
+    A subclass answers ``_family`` and ``_start``, and has ``n_components``, ``tol``, ``max_iter``, ``n_init``, ``method``,
+    ``training``, ``annealing`` and ``random_state``.
     """
 
     n_components: int
@@ -42,6 +43,8 @@ class BaseMixture(DensityMixin, EMEstimator):
     max_iter: int
     n_init: int
     method: str
+    training: str
+    annealing: Sequence[float]
     random_state: Any
 
     def _family(self) -> Distribution:
@@ -53,9 +56,11 @@ class BaseMixture(DensityMixin, EMEstimator):
         return start(self._model().mixture, x, rng)
 
     def _model(self) -> MixtureModel:
-        return MixtureModel(MixtureOf(self._family(), self.n_components))
+        return MixtureModel(MixtureOf(self._family(), self.n_components), self.training)
 
     def _stop_rule(self) -> StopRule:
+        if self.training == "stochastic":  # draws, not steps, make the objective rise and fall: go on to the limit
+            return StopRule(max_iter=self.max_iter, fall_tol=np.inf)
         return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
 
     def _rows(self, X: Any, *, reset: bool = False) -> AnyArray:
@@ -128,6 +133,8 @@ class BaseMixture(DensityMixin, EMEstimator):
     ) -> FitResult:
         def once(rng: np.random.Generator) -> FitResult:
             params = self._labelled_start(x, labels, rng) if labelled else self._start(x, rng)
+            if len(self.annealing):
+                params = anneal(self._model(), params, run.keywords["shards"], rng, betas=self.annealing)
             return run(params, accelerate=accelerator(self.method, rng), resume=resume)
 
         if self.n_init == 1:
@@ -240,6 +247,10 @@ class Mixture(BaseMixture):
         Starts, of which the best is kept; ``starts_`` tells of all.
     method : str
         How to climb; see ``seqem.catalog.METHODS``.
+    training : {"posterior", "classification", "stochastic"}
+        EM, or with hard assignment (CEM), or with drawn components (SEM), which goes on for ``max_iter`` iterations.
+    annealing : sequence of float
+        Powers of the posterior to begin at, such as (0.2, 0.5, 0.8); see :func:`seqem.em.annealing.anneal`.
     random_state : int, Generator or None
         Draws starts and samples.
 
@@ -268,6 +279,8 @@ class Mixture(BaseMixture):
         max_iter: int = 1000,
         n_init: int = 1,
         method: str = "em",
+        training: str = "posterior",
+        annealing: Sequence[float] = (),
         random_state: Any = None,
     ) -> None:
         self.distribution = distribution
@@ -276,6 +289,8 @@ class Mixture(BaseMixture):
         self.max_iter = max_iter
         self.n_init = n_init
         self.method = method
+        self.training = training
+        self.annealing = annealing
         self.random_state = random_state
 
     def _family(self) -> Distribution:

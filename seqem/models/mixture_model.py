@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqem.core.rows import Rows
+from seqem.core.tree import tree_vector
 from seqem.distributions.mixture import MixtureOf, MixtureParams, MixtureStats
 from seqem.em.protocol import EStep
-from seqem.errors import NumericalError
+from seqem.errors import NumericalError, ParameterError
 from seqem.shapes import AnyArray, Array
+
+ASSIGNMENTS = ("posterior", "classification", "stochastic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,13 @@ class MixtureModel:
     ----------
     mixture : MixtureOf
         The family of the components and their number.
+    assign : {"posterior", "classification", "stochastic"}
+        Whether rows count for components by probability, for the most probable one (CEM), or for one drawn (SEM; Celeux &
+        Govaert 1992). The objective of the second is the likelihood of rows with their components.
+    beta : float
+        Power of the posterior probabilities, below 1 for annealing; the objective is then the free energy.
+    seed : int
+        Of the draws, which depend on parameters and data but not on workers.
 
     Notes
     -----
@@ -29,6 +40,13 @@ class MixtureModel:
     """
 
     mixture: MixtureOf
+    assign: str = "posterior"
+    beta: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.assign not in ASSIGNMENTS:
+            raise ParameterError("unknown training", got=repr(self.assign), expected=f"one of {', '.join(ASSIGNMENTS)}")
 
     def joint(self, params: MixtureParams, x: AnyArray) -> Array:
         """Return log weight plus log density of each component, shape (N, K)."""
@@ -43,10 +61,10 @@ class MixtureModel:
         NumericalError
             Where no component gives a row a positive density.
         """
-        if shard.y is None:
+        if shard.y is None and self.assign == "posterior" and self.beta == 1.0:
             scores, parts = self.mixture.log_likelihood_and_parts(params, shard.x)
         else:
-            scores, parts = self._labelled(params, shard)
+            scores, parts = self._assigned(params, shard)
         total = shard.total(scores[:, 0])
         if not np.isfinite(total):
             row = int(np.flatnonzero(~np.isfinite(scores[:, 0]))[0])
@@ -57,17 +75,25 @@ class MixtureModel:
         weights = np.ones((len(shard), 1)) if shard.weights is None else shard.weights[:, None]
         return EStep(self.mixture.accumulate_parts(params, shard.x, parts, weights), total)
 
-    def _labelled(self, params: MixtureParams, shard: Rows) -> tuple[Array, Array]:
-        """Return log-likelihoods and shares of rows whose components are known in part."""
-        assert shard.y is not None
-        parts = self.joint(params, shard.x)
-        known = shard.y >= 0
-        parts[known[:, None] & (np.arange(parts.shape[1]) != shard.y[:, None])] = -np.inf
-        top = parts.max(axis=1, keepdims=True)
-        top[np.isneginf(top)] = 0.0
-        np.exp(parts - top, out=parts)
-        with np.errstate(divide="ignore"):
-            return np.log(parts.sum(axis=1, keepdims=True)) + top, parts
+    def _assigned(self, params: MixtureParams, shard: Rows) -> tuple[Array, Array]:
+        """Return scores (N, 1) and shares (N, K) of rows, where labels, hard assignment or a temperature have a say."""
+        joint = self.joint(params, shard.x)
+        if shard.y is not None:
+            known = shard.y >= 0
+            joint[known[:, None] & (np.arange(joint.shape[1]) != shard.y[:, None])] = -np.inf
+        scores, resp = responsibilities(self.beta * joint)
+        if self.assign == "classification":
+            best = joint.argmax(axis=1)
+            return joint[np.arange(len(joint)), best][:, None], np.eye(joint.shape[1])[best]
+        if self.assign == "stochastic":
+            edges = resp.cumsum(axis=1)[:, :-1]
+            drawn = (self._generator(params, shard).random(len(resp))[:, None] >= edges).sum(axis=1)
+            resp = np.eye(joint.shape[1])[drawn]
+        return scores[:, None] / self.beta, resp
+
+    def _generator(self, params: MixtureParams, shard: Rows) -> np.random.Generator:
+        marks = (zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in (tree_vector(params), shard.x))
+        return np.random.default_rng([self.seed, *marks])
 
     def m_step(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
         """Return the parameters that maximise expected log-likelihood plus log prior."""
