@@ -35,6 +35,9 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "bernoulli": Entry("seqem.distributions.bernoulli:Bernoulli", "independent zeros and ones"),
     "multinomial": Entry("seqem.distributions.multinomial:Multinomial", "counts of symbols in a number of trials"),
     "student": Entry("seqem.distributions.student:StudentT", "independent heavy-tailed Student t variables"),
+    "multivariate-t": Entry(
+        "seqem.distributions.multivariate_t:MultivariateT", "heavy-tailed rows with scale matrices"
+    ),
     "exponential": Entry("seqem.distributions.exponential:Exponential", "independent waiting times"),
     "gamma": Entry("seqem.distributions.gamma:Gamma", "independent positive Gamma variables"),
     "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),

@@ -1,5 +1,6 @@
 """Mixtures of any distribution: published numbers, laws, and every family of the catalog."""
 
+import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,9 +15,11 @@ from seqem.distributions.gamma import Gamma
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.independent import Independent
 from seqem.distributions.multinomial import Multinomial
+from seqem.distributions.multivariate_t import MultivariateT
 from seqem.distributions.poisson import Poisson
 from seqem.distributions.regression import Regression
 from seqem.distributions.student import StudentT
+from seqem.distributions.tied import Tied
 from seqem.distributions.vonmises import VonMises
 from seqem.em.checkpoint import Checkpoint
 from seqem.errors import DataError, NumericalError
@@ -154,3 +157,29 @@ def test_two_lines_through_the_nitric_oxide_data(shared_data):
         np.array([[0.56499, 0.08502], [1.24708, -0.08300]]), abs=1e-4
     )
     assert np.sqrt(model.params_.variance[order, 0]) == pytest.approx([0.04331, 0.02414], abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def galaxies(shared_data):
+    return pd.read_csv(shared_data / "em" / "galaxies_MASS.csv").to_numpy()[:, -1:].astype(float) / 1000
+
+
+@pytest.mark.parametrize("case", [0, 1, 2])
+def test_one_t_distribution_of_given_degrees(shared_data, galaxies, case):
+    golden = json.loads((shared_data / "em" / "golden" / "t_location_scale.json").read_text())["newcomb_like"][case]
+    family = MultivariateT(df=golden["nu"], fixed={"df": True})
+    model = Mixture(family, 1, random_state=0, tol=1e-14).fit(galaxies)
+    assert model.log_likelihood_ == pytest.approx(golden["ll"], abs=1e-6)
+    assert model.params_.location[0, 0] == pytest.approx(golden["mu"], abs=1e-4)
+    assert np.sqrt(model.params_.scale[0, 0, 0]) == pytest.approx(golden["sigma"], abs=1e-4)
+
+
+def test_three_t_components_with_common_degrees(galaxies):
+    family = Tied(MultivariateT(df=2.0), groups={"df": [1, 1, 1]})
+    # A tied M-step is a search by itself: few of them, then.
+    model = Mixture(family, 3, random_state=0, tol=1e-11, method="daarem").fit(galaxies)
+    assert model.log_likelihood_ == pytest.approx(-202.525985, abs=1e-4)
+    order = np.argsort(model.params_.location[:, 0])
+    assert model.weights_[order] == pytest.approx([0.08352, 0.37822, 0.53826], abs=1e-3)
+    assert model.params_.location[order, 0] == pytest.approx([9.58012, 19.80438, 22.82079], abs=1e-2)
+    assert model.params_.df == pytest.approx(np.full(3, 1.86754), abs=1e-2)

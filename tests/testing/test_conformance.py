@@ -60,6 +60,7 @@ CASES = {
         ({"distribution": Gaussian(), "groups": {"covariance": [[1, 2, 0], [1, 2, 0]]}}, REAL),
         ({"distribution": Poisson(prior_shape=3.0, prior_rate=2.0), "groups": {"rate": [[1, 0], [0, 1]]}}, COUNTS),
     ],
+    "multivariate-t": [({}, REAL), ({"floor": 1e-3, "df": 4.0}, REAL[:, :1])],
     "regression": [
         ({}, REAL),
         (
