@@ -117,6 +117,10 @@ PROFILE_FILES: dict[str, Entry] = {
 }
 
 OTHERS: tuple[Entry, ...] = (
+    Entry("seqem.models.tobit:Tobit", "regression of a censored variable"),
+    Entry("seqem.models.factor:FactorAnalysis", "factor analysis, by maximum likelihood"),
+    Entry("seqem.models.ppca:ProbabilisticPCA", "principal components with noise"),
+    Entry("seqem.models.normal:MultivariateNormal", "normal rows, with missing entries"),
     Entry("seqem.models.gaussian_mixture:GaussianMixture", "mixture of Gaussians"),
     Entry("seqem.models.mixture:Mixture", "mixture of any distribution"),
     Entry("seqem.profile.estimator:ProfileHMM", "profile hidden Markov model of a family"),

@@ -115,7 +115,11 @@ class EMEstimator(BaseEstimator):
         shards = vars(self).get("_training_shards") if X is None else self._shards(X, **known)
         if shards is None:
             raise DataError("the data of the fit are not at hand", hint="pass them: standard_errors(X)")
-        return standard_errors(self._model(), params, shards, executor=executor)
+        return standard_errors(self._identified(params), params, shards, executor=executor)
+
+    def _identified(self, params: Any) -> EMModel:
+        """Return the model in coordinates that the data determine, for standard errors."""
+        return self._model()
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k != "_training_shards"}

@@ -10,8 +10,8 @@ from scipy.special import gammaln, multigammaln
 from sklearn.base import clone
 
 from seqem.core.tree import tree_equal
-from seqem.errors import DataError, NotFittedError, NumericalError, ParameterError
 from seqem.distributions.posteriors import dirichlet_divergence, wishart_divergence
+from seqem.errors import DataError, NotFittedError, NumericalError, ParameterError
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 
 COVARIANCES = ("full", "tied", "diag", "spherical")
