@@ -42,7 +42,7 @@ def between(a: Array, b: Array) -> Between:
 def _over(bound: Array, log_probability: Array) -> Array:
     finite = np.isfinite(bound)
     z = np.where(finite, bound, 0.0)
-    return np.where(finite, np.exp(-0.5 * z**2 - _LOG_ROOT - log_probability), 0.0)
+    return np.exp(np.where(finite, -0.5 * z**2 - _LOG_ROOT - log_probability, -np.inf))
 
 
 def times(bound: Array, density: Array) -> Array:
