@@ -44,7 +44,7 @@ class DAAREM:
     ...         return float(vector[0])
     >>> em = EMMap(Slow(), [[1.0, 3.0]])
     >>> step, point = DAAREM(), em.evaluate(0.0)
-    >>> for _ in range(12):
+    >>> for _ in range(40):
     ...     point = step(em, point)
     >>> point.params > 1.9
     True

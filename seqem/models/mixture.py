@@ -134,7 +134,7 @@ class BaseMixture(DensityMixin, EMEstimator):
         def once(rng: np.random.Generator) -> FitResult:
             params = self._labelled_start(x, labels, rng) if labelled else self._start(x, rng)
             if len(self.annealing):
-                params = anneal(self._model(), params, run.keywords["shards"], rng, betas=self.annealing)
+                params = anneal(self._model(), params, run.keywords["shards"], betas=self.annealing)
             return run(params, accelerate=accelerator(self.method, rng), resume=resume)
 
         if self.n_init == 1:

@@ -42,7 +42,7 @@ def gumbel_location(scores: Array, scale: float) -> float:
     Examples
     --------
     >>> round(gumbel_location(np.array([1.0, 2.0, 3.0]), 0.7), 4)
-    1.7706
+    1.7756
     """
     smallest = scores.min()
     return float(smallest - np.log(np.mean(np.exp(-scale * (scores - smallest)))) / scale)
