@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from seqem.core.linalg import floor_eigenvalues, inverse_cholesky
+from seqem.core.linalg import column_sums, floor_eigenvalues, inverse_cholesky
 from seqem.distributions._gaussian_diagonal import LOG_2PI
 from seqem.distributions._gaussian_diagonal import log_likelihood as log_likelihood_diagonal
 from seqem.distributions._normal_prior import NormalPrior
 from seqem.errors import NumericalError, ParameterError
 from seqem.kernels.gaussian import FRAMES, LANES, density_full, moments_full
-from seqem.kernels.mixture import column_sums
 from seqem.shapes import Array, IntArray, Mask
 
 
@@ -86,8 +85,7 @@ def moments(mean: Array, matrix: Array, x: Array, resp: Array) -> tuple[Array, A
         whole, weights = whole.copy(), weights.copy()
         whole[lost] = weights[lost] = 0.0
     first, second = _complete_moments(mean, whole, weights)
-    mass = np.empty(len(mean))
-    column_sums(weights, mass)
+    mass = column_sums(weights)
     for seen, at in patterns:
         if seen.any():
             mass += resp[at].sum(axis=0)

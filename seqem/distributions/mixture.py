@@ -9,13 +9,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqem.core.checks import at_least
+from seqem.core.linalg import column_sums
 from seqem.distributions._start import labels
 from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
 from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
 from seqem.distributions.protocol import Distribution
 from seqem.distributions.transforms import SIMPLEX
 from seqem.errors import ParameterError
-from seqem.kernels.mixture import add_parts, column_sums, share_out, subtract_top
+from seqem.kernels.mixture import add_parts, share_out, subtract_top, weigh
 from seqem.shapes import AnyArray, Array, Mask
 
 _BLOCK = 1 << 15
@@ -142,6 +143,22 @@ class MixtureOf:
         out[self.missing(x)] = 0.0
         return out, block
 
+    def weigh(self, params: MixtureParams, x: AnyArray, weights: Array) -> tuple[Array, MixtureStats]:
+        """Return log p(x_n), shape (N,), and the statistics of rows with weights (N,), of a single mixture."""
+        block, blocks = self._exponentials(params, x)
+        out, counts = np.empty(len(block)), np.zeros(block.shape[1])
+        for at, top in blocks:
+            weigh(block[at], weights[at], out[at], counts)
+            with np.errstate(divide="ignore"):
+                np.log(out[at], out=out[at])
+            out[at] += top[:, 0]
+        lost = self.missing(x)
+        if lost.any():
+            out[lost] = 0.0
+            counts -= block[lost].sum(axis=0)
+            block[lost] = 0.0
+        return out, MixtureStats(counts[None], self.component.accumulate(params.component, x, block))
+
     def responsibilities(self, params: MixtureParams, x: AnyArray, resp: Array) -> Array:
         """Return ``resp`` (N, K) shared out to the parts, shape (N, K * M)."""
         block, blocks = self._exponentials(params, x)
@@ -160,9 +177,9 @@ class MixtureOf:
 
     def _statistics(self, params: MixtureParams, x: AnyArray, parts: Array) -> MixtureStats:
         parts[self.missing(x)] = 0.0
-        counts = np.empty(parts.shape[1])
-        column_sums(parts, counts)
-        return MixtureStats(counts.reshape(params.weights.shape), self.component.accumulate(params.component, x, parts))
+        return MixtureStats(
+            column_sums(parts).reshape(params.weights.shape), self.component.accumulate(params.component, x, parts)
+        )
 
     def _kept(self, params: MixtureParams) -> Mask:
         return fixed_mask(self.fixed, "weights", params.weights.shape)

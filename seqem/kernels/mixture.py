@@ -58,9 +58,18 @@ def share_out(block, n_parts, resp):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def column_sums(block, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` (K,) with the sums of ``block`` (N, K) over its rows; numpy is slow where K is small."""
-    out[:] = 0.0
+def weigh(block, weights, totals, counts):  # type: ignore[no-untyped-def]
+    """Fill ``totals`` (N,) with the sums of the rows of ``block`` (N, K) and scale them to sum to ``weights`` (N,).
+
+    The scaled columns are added to ``counts`` (K,).
+    """
     for n in range(block.shape[0]):
+        total = 0.0
         for k in range(block.shape[1]):
-            out[k] += block[n, k]
+            total += block[n, k]
+        totals[n] = total
+        factor = weights[n] / total if total > 0.0 else 0.0
+        for k in range(block.shape[1]):
+            value = block[n, k] * factor
+            block[n, k] = value
+            counts[k] += value

@@ -61,22 +61,23 @@ class MixtureModel:
         NumericalError
             Where no component gives a row a positive density.
         """
+        weights = np.ones(len(shard)) if shard.weights is None else shard.weights
         if shard.y is None and self.assign == "posterior" and self.beta == 1.0:
-            scores, parts = self.mixture.log_likelihood_and_parts(params, shard.x)
+            scores, stats = self.mixture.weigh(params, shard.x, weights)
         else:
             scores, parts = self._assigned(params, shard)
-        total = shard.total(scores[:, 0])
+            stats = self.mixture.accumulate_parts(params, shard.x, parts, weights[:, None])
+        total = shard.total(scores)
         if not np.isfinite(total):
-            row = int(np.flatnonzero(~np.isfinite(scores[:, 0]))[0])
+            row = int(np.flatnonzero(~np.isfinite(scores))[0])
             raise NumericalError(
                 "a row has probability zero under every component", got=f"row {row} of a block: {shard.x[row]}",
                 hint="another start, or a larger floor of the variances",
             )  # fmt: skip
-        weights = np.ones((len(shard), 1)) if shard.weights is None else shard.weights[:, None]
-        return EStep(self.mixture.accumulate_parts(params, shard.x, parts, weights), total)
+        return EStep(stats, total)
 
     def _assigned(self, params: MixtureParams, shard: Rows) -> tuple[Array, Array]:
-        """Return scores (N, 1) and shares (N, K) of rows, where labels, hard assignment or a temperature have a say."""
+        """Return scores (N,) and shares (N, K) of rows, where labels, hard assignment or a temperature have a say."""
         joint = self.joint(params, shard.x)
         if shard.y is not None:
             known = shard.y >= 0
@@ -84,12 +85,12 @@ class MixtureModel:
         scores, resp = responsibilities(self.beta * joint)
         if self.assign == "classification":
             best = joint.argmax(axis=1)
-            return joint[np.arange(len(joint)), best][:, None], np.eye(joint.shape[1])[best]
+            return joint[np.arange(len(joint)), best], np.eye(joint.shape[1])[best]
         if self.assign == "stochastic":
             edges = resp.cumsum(axis=1)[:, :-1]
             drawn = (self._generator(params, shard).random(len(resp))[:, None] >= edges).sum(axis=1)
             resp = np.eye(joint.shape[1])[drawn]
-        return scores[:, None] / self.beta, resp
+        return scores / self.beta, resp
 
     def _generator(self, params: MixtureParams, shard: Rows) -> np.random.Generator:
         marks = (zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in (tree_vector(params), shard.x))
