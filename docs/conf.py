@@ -144,6 +144,6 @@ def setup(app):
 
 
 def _is_plumbing(name):
-    return name in ("get_metadata_routing", "get_params", "set_params") or (
+    return name in ("get_metadata_routing", "get_params", "set_params", "set_output", "fit_transform") or (
         name.startswith("set_") and name.endswith("_request")
     )

@@ -253,6 +253,10 @@ class Tobit(RegressorMixin, EMEstimator):
         )
         return middle * truncated + at_left + at_right
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of the variance of observed values, censored ones at their limits, that predictions explain."""
+        return float(super().score(X, y, sample_weight))
+
     def predict_censoring(self, X: Any) -> Array:
         """Return the probabilities to be censored on the left, observed, and censored on the right, shape (N, 3)."""
         _, a, b = self._standard(X)
