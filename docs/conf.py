@@ -64,6 +64,7 @@ TABLES = {
         "Models with ``fit``, ``predict`` and ``score``. The shared arguments are described at :class:`~seqem.HMM`.",
         catalog.ESTIMATORS,
     ),
+    "models": ("Mixtures, censored regression, factors", "Models of rows without order.", catalog.MODELS),
     "distributions": (
         "Distributions",
         "Emissions of :class:`~seqem.HMM`, and parts of :class:`~seqem.MixtureOf` and :class:`~seqem.Independent`.",

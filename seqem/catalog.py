@@ -65,6 +65,19 @@ ESTIMATORS: dict[str, Entry] = {
     ),
 }
 
+# Models of rows without order.
+MODELS: dict[str, Entry] = {
+    "gaussian-mixture": Entry("seqem.models.gaussian_mixture:GaussianMixture", "mixture of Gaussians"),
+    "mixture": Entry("seqem.models.mixture:Mixture", "mixture of any distribution"),
+    "bayesian-gaussian-mixture": Entry(
+        "seqem.models.variational_mixture:BayesianGaussianMixture", "mixture of Gaussians by variational Bayes"
+    ),
+    "tobit": Entry("seqem.models.tobit:Tobit", "regression of a censored variable"),
+    "factor-analysis": Entry("seqem.models.factor:FactorAnalysis", "factor analysis, by maximum likelihood"),
+    "ppca": Entry("seqem.models.ppca:ProbabilisticPCA", "principal components with noise"),
+    "multivariate-normal": Entry("seqem.models.normal:MultivariateNormal", "normal rows, with missing entries"),
+}
+
 FORMATS: dict[str, Entry] = {
     "fasta": Entry("seqem.io.fasta:FASTA", "named sequences of letters"),
     "fastq": Entry("seqem.io.fastq:FASTQ", "named sequences of letters with qualities"),
@@ -117,12 +130,6 @@ PROFILE_FILES: dict[str, Entry] = {
 }
 
 OTHERS: tuple[Entry, ...] = (
-    Entry("seqem.models.tobit:Tobit", "regression of a censored variable"),
-    Entry("seqem.models.factor:FactorAnalysis", "factor analysis, by maximum likelihood"),
-    Entry("seqem.models.ppca:ProbabilisticPCA", "principal components with noise"),
-    Entry("seqem.models.normal:MultivariateNormal", "normal rows, with missing entries"),
-    Entry("seqem.models.gaussian_mixture:GaussianMixture", "mixture of Gaussians"),
-    Entry("seqem.models.mixture:Mixture", "mixture of any distribution"),
     Entry("seqem.profile.estimator:ProfileHMM", "profile hidden Markov model of a family"),
     Entry("seqem.io.hmmer3:ModelLibrary", "profile HMMs of a file, read on demand"),
     Entry("seqem.io.hmmer3:read_models", "profile HMMs of a file, one at a time"),
@@ -138,7 +145,6 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
     Entry("seqem.hmm.selection:select", "the best number of states"),
-    Entry("seqem.models.variational_mixture:BayesianGaussianMixture", "mixture of Gaussians by variational Bayes"),
     Entry("seqem.em.own:fit_em", "EM with one's own two steps"),
     Entry("seqem.em.callbacks:ProgressBar", "a fit's progress in the terminal"),
     Entry("seqem.em.callbacks:LogProgress", "a fit's progress in the log"),
@@ -148,5 +154,5 @@ OTHERS: tuple[Entry, ...] = (
 
 def public() -> dict[str, Entry]:
     """Return every public name of ``seqem`` with its row."""
-    rows = [*DISTRIBUTIONS.values(), *ESTIMATORS.values(), *OTHERS]
+    rows = [*DISTRIBUTIONS.values(), *ESTIMATORS.values(), *MODELS.values(), *OTHERS]
     return {row.public_name: row for row in rows}

@@ -10,7 +10,7 @@ import pytest
 from seqem import catalog
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLES = {name: getattr(catalog, name) for name in ("DISTRIBUTIONS", "ESTIMATORS", "FORMATS", "VERBS")}
+TABLES = {name: getattr(catalog, name) for name in ("DISTRIBUTIONS", "ESTIMATORS", "MODELS", "FORMATS", "VERBS")}
 ROWS = [(table, name) for table, rows in TABLES.items() for name in rows]
 HEAVY = ("numba", "sklearn", "matplotlib", "soundfile", "Bio", "pandas")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, Entry
+from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, MODELS, Entry
 from seqem.em.driver import FitResult
 from seqem.em.history import History, Record
 from seqem.em.stop import StopReason
@@ -21,6 +21,7 @@ from seqem.errors import FormatError, ParameterError
 from seqem.io.archive import SavedModel, load_model, save_model
 from seqem.io.streams import FilePath
 
+_KINDS = {**ESTIMATORS, **MODELS}
 _COLUMNS = ("iteration", "objective", "log_likelihood", "seconds")
 _FIGURES = ("log_likelihood", "objective", "n_iter", "stop_reason", "stop_detail")
 _PLAIN = (bool, int, float, str, np.generic, type(None))
@@ -56,10 +57,10 @@ def save(path: FilePath, estimator: Any) -> None:
     >>> load(path).score([[3]]) == model.score([[3]])
     True
     """
-    kind = _name_of(estimator, ESTIMATORS)
+    kind = _name_of(estimator, _KINDS)
     if kind is None:
         raise ParameterError("only estimators of the catalog can be saved", got=type(estimator).__name__)
-    _ = estimator.params_  # raises the error of an estimator without parameters
+    _learned(estimator)
     known = vars(estimator)
     arguments = estimator.get_params(deep=False)
     result: FitResult | None = known.get("result_")
@@ -96,8 +97,8 @@ def load(path: FilePath) -> Any:
         Where the file is damaged or does not describe an estimator of the catalog.
     """
     saved = load_model(path)
-    if saved.kind not in ESTIMATORS:
-        known = f"one of {', '.join(ESTIMATORS)}"
+    if saved.kind not in _KINDS:
+        known = f"one of {', '.join(_KINDS)}"
         raise FormatError("holds no model known here", got=repr(saved.kind), expected=known, path=str(path))
     try:
         return _restored(saved)
@@ -107,7 +108,7 @@ def load(path: FilePath) -> Any:
 
 def _restored(saved: SavedModel) -> Any:
     config, arrays = saved.config, saved.arrays
-    estimator = ESTIMATORS[saved.kind].load()(**_unpacked(config["arguments"], arrays))
+    estimator = _KINDS[saved.kind].load()(**_unpacked(config["arguments"], arrays))
     vars(estimator).update(_unpacked(config["learned"], arrays))
     if config["given"] is not None:
         vars(estimator)["_given"] = _grown(config["given"], arrays, "given")
@@ -116,9 +117,15 @@ def _restored(saved: SavedModel) -> Any:
         figures["stop_reason"] = StopReason(figures["stop_reason"])
         params, history = _grown(config["fit"]["params"], arrays, "params"), _history(config["fit"]["kind"], arrays)
         estimator.result_ = FitResult(params, **figures, history=history)
-        estimator.monitor_.recall(history, estimator.converged_)
-    _ = estimator.params_
+        if hasattr(estimator, "monitor_"):
+            estimator.monitor_.recall(history, estimator.converged_)
+    _learned(estimator)
     return estimator
+
+
+def _learned(estimator: Any) -> Any:
+    """Return the parameters of an estimator; raises the error of one without."""
+    return estimator.params_ if hasattr(type(estimator), "params_") else estimator.log_likelihood_
 
 
 def _history(kinds: list[str], arrays: Mapping[str, Any]) -> History:
@@ -142,9 +149,13 @@ def _packed(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         return value
     if isinstance(value, _GENERATORS):
         return None
+    if isinstance(value, np.ndarray) and value.dtype == object:  # names of columns
+        return {"$names": [str(item) for item in value]}
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return {"$array": name}
+    if hasattr(value, "_fields"):
+        return {"$tree": _planted(value, name, arrays), "$path": name}
     if isinstance(value, (list, tuple)):
         return [_packed(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
@@ -166,6 +177,10 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
         return value
     if "$array" in value:
         return arrays[value["$array"]]
+    if "$names" in value:
+        return np.array(value["$names"], dtype=object)
+    if "$tree" in value:
+        return _grown(value["$tree"], arrays, value["$path"])
     rest = {key: _unpacked(item, arrays) for key, item in value.items() if key != "$distribution"}
     return DISTRIBUTIONS[value["$distribution"]].load()(**rest) if "$distribution" in value else rest
 
@@ -204,7 +219,7 @@ def _grown(outline: Any, arrays: Mapping[str, Any], path: str) -> Any:
 def _tree_type(target: str) -> type:
     """Return the named tuple of that name, if it is of a package whose modules the catalog names."""
     module, _, name = target.partition(":")
-    homes = {row.target.partition(":")[0].rpartition(".")[0] for row in (*DISTRIBUTIONS.values(), *ESTIMATORS.values())}
+    homes = {row.target.partition(":")[0].rpartition(".")[0] for row in (*DISTRIBUTIONS.values(), *_KINDS.values())}
     if module.rpartition(".")[0] not in homes:
         raise ParameterError("parameters of an unknown kind", got=target)
     found = getattr(import_module(module), name)

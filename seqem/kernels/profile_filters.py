@@ -1,7 +1,7 @@
-"""The filters of a search in small integers: ungapped segments (SSV, MSV), the Viterbi filter, the composition filter.
+"""The first filters of a search: ungapped segments in bytes (SSV, MSV), and the composition filter.
 
-Scores count in steps of 1/3 bit (bytes) and 1/500 bit (words) as HMMER 3 has them, so that its statistics of random scores
-hold. Bytes hold costs from 0 to 255, words saturate at +-32767; a saturated score passes every threshold.
+Scores count in steps of 1/3 bit as HMMER 3 has them, so that its statistics of random scores hold. Bytes hold costs from 0
+to 255; a saturated score passes every threshold.
 """
 
 import numpy as np
@@ -9,21 +9,14 @@ import numpy as np
 from seqem.kernels._jit import kernel
 from seqem.kernels._lanes import (
     add_saturating,
-    last_lane,
     load,
     maximum,
     reduce_max,
-    scan_up_best,
     shift_up,
     splat,
     store,
     subtract_saturating,
 )
-
-# Rows of the words' table: into match from match, insert, delete and begin; into insert; into delete; the most that a
-# delete can gain on a new begin by going on to further deletes; the delete chain.
-W_MM, W_IM, W_DM, W_BM, W_MI, W_II, W_MD, W_GAIN, W_CHAIN, WORDS = range(10)
-LOWEST = -32768
 
 
 @kernel
@@ -98,68 +91,6 @@ def msv(residues, costs, bias, base, leave, start, row, dim):
 
 
 @kernel
-def _extend_deletes(words, row, blocks, table, dim):
-    """Let the deletes of a row, so far entered from matches only, go on to further deletes."""
-    W = len(dim)
-    d_last = splat(row, LOWEST, dim)
-    for q in range(blocks):
-        at, t = (q * 3 + 2) * W, q * table
-        d_new = scan_up_best(load(row, at, dim), words, t + WORDS * W)
-        d_new = maximum(d_new, add_saturating(last_lane(d_last), load(words, t + W_CHAIN * W, dim)))
-        store(row, at, d_new)
-        d_last = d_new
-
-
-@kernel
-def viterbi_filter(residues, scores, words, base, leave, start, row, dim):
-    """Return the best path to C as a word, 32767 where it saturates.
-
-    ``scores`` (symbols, padded M) int16, ``words`` (B, WORDS + log2 W, W); ``leave`` and ``start`` are scores, loops cost nothing.
-    Chains of deletes are followed only in rows where one might win against a new begin, which is seldom.
-    """
-    W, width = len(dim), scores.shape[1]
-    blocks, table = width // W, words.shape[1] * W
-    never = splat(row, LOWEST, dim)
-    for p in range(3 * blocks):
-        store(row, p * W, never)
-    again = LOWEST
-    begin = base + start
-    enter = splat(row, begin, dim)
-    for i in range(residues.shape[0]):
-        m_before, i_before, d_before, m_last, ends, deletes = never, never, never, never, never, never
-        emit = residues[i] * width
-        for q in range(blocks):
-            at, t = q * 3 * W, q * table
-            m_old, i_old, d_old = load(row, at, dim), load(row, at + W, dim), load(row, at + 2 * W, dim)
-            best = add_saturating(enter, load(words, t + W_BM * W, dim))
-            best = maximum(best, add_saturating(shift_up(m_old, m_before), load(words, t + W_MM * W, dim)))
-            best = maximum(best, add_saturating(shift_up(i_old, i_before), load(words, t + W_IM * W, dim)))
-            best = maximum(best, add_saturating(shift_up(d_old, d_before), load(words, t + W_DM * W, dim)))
-            m_new = add_saturating(best, load(scores, emit + q * W, dim))
-            i_new = add_saturating(m_old, load(words, t + W_MI * W, dim))
-            i_new = maximum(i_new, add_saturating(i_old, load(words, t + W_II * W, dim)))
-            d_new = add_saturating(shift_up(m_new, m_last), load(words, t + W_MD * W, dim))
-            store(row, at, m_new)
-            store(row, at + W, i_new)
-            store(row, at + 2 * W, d_new)
-            ends = maximum(ends, m_new)
-            deletes = maximum(deletes, add_saturating(d_new, load(words, t + W_GAIN * W, dim)))
-            m_before, i_before, d_before, m_last = m_old, i_old, d_old, m_new
-        e = np.int64(reduce_max(ends))
-        if e >= 32767:
-            return 32767
-        # A branch that is seldom taken lets the next row begin before this one's best is known.
-        if e + leave > again:
-            again = e + leave
-            if again > base:
-                begin = max(LOWEST, again + start)
-                enter = splat(row, begin, dim)
-        if np.int64(reduce_max(deletes)) > begin:
-            _extend_deletes(words, row, blocks, table, dim)
-    return again
-
-
-@kernel
 def composition_score(residues, odds, stay, start):
     """Return the log odds, against the background, of an HMM that switches between it and the model's composition.
 
@@ -193,12 +124,3 @@ def msv_all(residues, offsets, which, costs, bias, base, leave, start, row, scor
     for n in range(which.shape[0]):
         s = which[n]
         scores[n] = msv(residues[offsets[s] : offsets[s + 1]], costs, bias, base, leave, start[n], row, dim)
-
-
-@kernel
-def viterbi_all(residues, offsets, which, emissions, words, base, leave, start, row, scores, dim):
-    """Fill ``scores`` with :func:`viterbi_filter` of the sequences ``which``."""
-    for n in range(which.shape[0]):
-        s = which[n]
-        target = residues[offsets[s] : offsets[s + 1]]
-        scores[n] = viterbi_filter(target, emissions, words, base, leave, start[n], row, dim)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqem.bio.background import background
 from seqem.kernels import profile_filters as kernel
+from seqem.kernels import profile_viterbi as kv
 from seqem.profile.configure import SearchProfile
 from seqem.profile.tables import aligned, padded
 from seqem.shapes import AnyArray, Array, IntArray
@@ -142,7 +143,7 @@ class Filters:
         into[5] = np.minimum(into[5], -1)
         into = [np.minimum(row, 0) for row in into]
         chain = into.pop()
-        return [*into, _gains(chain, into[kernel.W_DM], into[kernel.W_BM]), chain]
+        return [*into, _gains(chain, into[kv.W_DM], into[kv.W_BM]), chain]
 
     @cached_property
     def _words(self) -> NDArray[np.int16]:
@@ -160,7 +161,7 @@ class Filters:
         row = aligned(np.zeros(3 * scores.shape[1], np.int16))
         dim = (0,) * self._word_width
         leave = int(word_score(np.log(0.5)))
-        kernel.viterbi_all(residues, offsets, which, scores, words, WORD_BASE, leave, move, row, values, dim)
+        kv.viterbi_all(residues, offsets, which, scores, words, WORD_BASE, leave, move, row, values, dim)
         nats = (values + move - WORD_BASE) / WORD_SCALE - LOOP_COSTS
         return np.where(values == _HIGHEST, np.inf, np.where(values == _LOWEST, -np.inf, nats))
 

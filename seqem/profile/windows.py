@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqem.bio.alphabet import Alphabet
+from seqem.kernels import profile_viterbi as kv
 from seqem.kernels import profile_windows as kernel
 from seqem.profile.configure import SearchProfile
 from seqem.profile.evalue import null_score
@@ -153,7 +154,7 @@ class WindowFilters(Filters):
         while count < 0:
             room *= 16
             places = np.empty((room, 2), np.int64)
-            count = kernel.viterbi_places(
+            count = kv.viterbi_places(
                 residues, scores, words, WORD_BASE, leave, move, limit, self._n, row, places, (0,) * self._word_width
             )
         return np.insert(places[:count], 2, 1, axis=1)

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import save as pack
 
@@ -18,6 +19,12 @@ from seqem.hmm.semi_markov import SemiMarkovHMM
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 from seqem.io.archive import load_model, save_model
 from seqem.io.models import load, save
+from seqem.models.factor import FactorAnalysis
+from seqem.models.gaussian_mixture import GaussianMixture
+from seqem.models.mixture import Mixture
+from seqem.models.normal import MultivariateNormal
+from seqem.models.ppca import ProbabilisticPCA
+from seqem.models.tobit import Tobit
 
 RNG = np.random.default_rng(0)
 ROWS = np.concatenate([RNG.normal(0, 1, (60, 2)), RNG.normal(6, 1, (60, 2))])
@@ -57,6 +64,16 @@ SIMPLE = {
     "gamma": np.abs(ROWS) + 0.1,
     "vonmises": ANGLES,
     "autoregressive": ROWS,
+    "regression": ROWS,
+    "multivariate-t": ROWS,
+}
+ROW_MODELS = {
+    "mixture": Mixture(Poisson(), 2, random_state=0),
+    "gaussian-mixture": GaussianMixture(2, covariance_type="VEE", random_state=0),
+    "tobit": Tobit(0.0),
+    "factor-analysis": FactorAnalysis(1),
+    "ppca": ProbabilisticPCA(1),
+    "multivariate-normal": MultivariateNormal(),
 }
 
 
@@ -88,6 +105,26 @@ def test_a_fitted_estimator_comes_back_to_the_bit(tmp_path, name):
 def test_every_distribution_of_the_catalog_comes_back(tmp_path, name):
     x = SIMPLE[name]
     _check_return(tmp_path / "m", HMM(DISTRIBUTIONS[name].load()(), 2, random_state=0, n_iter=3).fit(x), x)
+
+
+@pytest.mark.parametrize("name", ROW_MODELS)
+def test_a_model_of_rows_comes_back_to_the_bit(tmp_path, name):
+    rows = np.abs(RNG.normal(size=(80, 4)) + RNG.normal(size=(80, 1)))
+    x = pd.DataFrame(COUNTS if name == "mixture" else rows, columns=["a"] if name == "mixture" else list("abcd"))
+    model = ROW_MODELS[name].fit(x, rows[:, 0] - 0.5) if name == "tobit" else ROW_MODELS[name].fit(x)
+    save(tmp_path / "m", model)
+    again = load(tmp_path / "m")
+    assert type(again) is type(model)
+    assert tree_equal(again.result_.params, model.result_.params)
+    for fact in ("log_likelihood_", "n_iter_", "converged_", "stop_reason_", "history_"):
+        assert getattr(again, fact) == getattr(model, fact), fact
+    assert list(again.feature_names_in_) == list(x.columns)
+    for method in ("predict", "predict_proba", "transform", "score_samples"):
+        if hasattr(model, method):
+            np.testing.assert_array_equal(getattr(again, method)(x), getattr(model, method)(x))
+    if name == "factor-analysis":
+        assert again.goodness_of_fit_ == model.goodness_of_fit_
+        np.testing.assert_array_equal(again.loadings_, model.loadings_)
 
 
 def test_estimators_here_are_all_of_the_catalog():
