@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqem.core.tree import tree_add, tree_scale
 from seqem.em.mapreduce import data_of
 from seqem.em.point import EMMap, Point
-from seqem.em.protocol import recentred
+from seqem.em.protocol import EMModel, recentred
 from seqem.shapes import Array
 
 
@@ -76,11 +76,9 @@ class Online:
         total = np.zeros(0)
         for place, s in enumerate(order.tolist()):
             self._n_shards += 1
-            rho = (1.0 + self._n_shards) ** -self.power
             new = em.model.e_step(params, data_of(em.shards[s])).stats
-            stats = tree_add(tree_scale(stats, 1.0 - rho), tree_scale(new, rho * sizes.sum() / sizes[s]))
-            before, params = params, em.model.m_step(stats, params)
-            stats = recentred(em.model, stats, before, params)
+            new = tree_scale(new, sizes.sum() / sizes[s])
+            params, stats = _moved(em.model, params, stats, new, (1.0 + self._n_shards) ** -self.power)
             if place >= second_half:
                 packed = em.model.pack(params)
                 total = packed if place == second_half else total + packed
@@ -91,6 +89,62 @@ class Online:
         if self._sizes is None:
             self._sizes = np.array([_size(data_of(shard)) for shard in em.shards])
         return self._sizes
+
+
+class Seen(NamedTuple):
+    """What a stream has taught so far: parameters, statistics as of all that was seen, its weight, and in how many parts."""
+
+    params: Any
+    stats: Any
+    weight: float
+    n_parts: int
+
+
+def learn(model: EMModel, seen: Seen | None, data: Any, start: Any = None, power: float = 0.6) -> tuple[Seen, float]:
+    """Return what is known after one more part of a stream, and its log-likelihood before it was learnt from.
+
+    Parameters
+    ----------
+    model : EMModel
+        The recipe.
+    seen : Seen or None
+        What is known so far; None at the beginning.
+    data : shard
+        The part.
+    start : tree of arrays
+        Parameters to begin with.
+    power : float
+        As of :class:`Online`.
+
+    Examples
+    --------
+    >>> from seqem.em.protocol import EStep
+    >>> class Mean:
+    ...     def e_step(self, mean, shard):
+    ...         return EStep((len(shard), sum(shard)), -0.5 * sum((x - mean) ** 2 for x in shard))
+    ...     def m_step(self, stats, mean):
+    ...         return stats[1] / stats[0]
+    >>> seen, _ = learn(Mean(), None, [1.0, 3.0], start=0.0)
+    >>> float(seen.params)
+    2.0
+    """
+    size = _size(data)
+    if seen is None:
+        step = model.e_step(start, data)
+        params = model.m_step(step.stats, start)
+        return Seen(params, recentred(model, step.stats, start, params), size, 1), step.log_likelihood
+    step = model.e_step(seen.params, data)
+    total = seen.weight + size
+    old, new = tree_scale(seen.stats, total / seen.weight), tree_scale(step.stats, total / size)
+    params, stats = _moved(model, seen.params, old, new, (1.0 + seen.n_parts) ** -power)
+    return Seen(params, stats, total, seen.n_parts + 1), step.log_likelihood
+
+
+def _moved(model: EMModel, params: Any, stats: Any, new: Any, rho: float) -> tuple[Any, Any]:
+    """Return parameters and statistics after ``new`` ones, of the same weight, took the share ``rho``."""
+    stats = tree_add(tree_scale(stats, 1.0 - rho), tree_scale(new, rho))
+    after = model.m_step(stats, params)
+    return after, recentred(model, stats, params, after)
 
 
 def _size(data: Any) -> float:

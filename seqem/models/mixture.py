@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -19,9 +20,11 @@ from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
 from seqem.em.estimator import EMEstimator
+from seqem.em.history import History, Record
 from seqem.em.methods import accelerator
+from seqem.em.online import Seen, learn
 from seqem.em.restarts import best_of
-from seqem.em.stop import StopRule
+from seqem.em.stop import StopReason, StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.models.inputs import checked_rows, checked_weights
 from seqem.models.mixture_model import MixtureModel, responsibilities, start
@@ -126,6 +129,35 @@ class BaseMixture(DensityMixin, EMEstimator):
         rng = generator(self.random_state)
         self.result_ = self._best_fit(run, x, shards[0].y is not None, labels, rng, resume)
         self._training_shards = shards
+        return self
+
+    def partial_fit(self, X: Any, y: None = None, *, labels: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from one more part of a stream; the first part has to hold rows of every component.
+
+        Parameters
+        ----------
+        X, y, labels, sample_weight
+            As for ``fit``. Statistics forget what is long past (Cappe & Moulines 2009). ``history_`` has the log-likelihood of
+            each part before it was learnt from.
+
+        Raises
+        ------
+        DataError
+            Where the rows do not fit those before.
+        """
+        first = "_seen" not in vars(self)
+        x = self._rows(X, reset=first)
+        if first:
+            self._parts = History()
+            self._seen: Seen | None = None
+        shard = Rows(x, _labels(labels, len(x), self.n_components), checked_weights(sample_weight, len(x)))
+        begin = self._start(x, generator(self.random_state)) if first else None
+        started = time.perf_counter()
+        self._seen, score = learn(self._model(), self._seen, shard, begin)
+        self._parts.append(Record(self._seen.n_parts, score, score, "online", time.perf_counter() - started))
+        self.result_ = FitResult(
+            self._seen.params, score, score, self._seen.n_parts, StopReason.CALLBACK, "the stream goes on", self._parts
+        )
         return self
 
     def _best_fit(

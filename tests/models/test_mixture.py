@@ -23,6 +23,7 @@ from seqem.distributions.tied import Tied
 from seqem.distributions.vonmises import VonMises
 from seqem.em.checkpoint import Checkpoint
 from seqem.errors import DataError, NumericalError
+from seqem.models.gaussian_mixture import GaussianMixture
 from seqem.models.mixture import Mixture
 from tests.em.models import LONDON, LONDON_LOG_LIKELIHOOD, LONDON_STANDARD_ERRORS
 
@@ -183,3 +184,28 @@ def test_three_t_components_with_common_degrees(galaxies):
     assert model.weights_[order] == pytest.approx([0.08352, 0.37822, 0.53826], abs=1e-3)
     assert model.params_.location[order, 0] == pytest.approx([9.58012, 19.80438, 22.82079], abs=1e-2)
     assert model.params_.df == pytest.approx(np.full(3, 1.86754), abs=1e-2)
+
+
+def test_a_stream_is_learnt_part_by_part():
+    rng = np.random.default_rng(0)
+    truth = np.array([1.0, 6.0])
+    model = Mixture(Poisson(), 2, random_state=0)
+    for _ in range(300):
+        model.partial_fit(rng.poisson(truth[(rng.random(200) >= 0.3).astype(int)])[:, None].astype(float))
+    order = np.argsort(model.params_.rate.ravel())
+    assert model.params_.rate.ravel()[order] == pytest.approx(truth, rel=0.05)
+    assert model.weights_[order] == pytest.approx([0.3, 0.7], abs=0.03)
+    assert len(model.history_) == 300
+    assert np.mean(model.history_.log_likelihood[-20:]) > np.mean(model.history_.log_likelihood[:3])
+    with pytest.raises(DataError, match="features"):
+        model.partial_fit([[1.0, 2.0]])
+
+
+def test_a_stream_of_moving_means_keeps_its_variances():
+    """Moments about means that move are recentred: far from zero their differences would drown."""
+    rng = np.random.default_rng(1)
+    model = GaussianMixture(2, random_state=0)
+    for _ in range(100):
+        x = rng.normal(size=(300, 2)) + np.where(rng.random((300, 1)) < 0.5, 1e5, 1e5 + 8.0)
+        model.partial_fit(x)
+    assert model.covariances_ == pytest.approx(np.tile(np.eye(2), (2, 1, 1)), abs=0.12)
