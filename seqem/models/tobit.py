@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,16 +20,18 @@ from seqem.em.mapreduce import map_reduce
 from seqem.em.methods import accelerator
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
-from seqem.models.bounds import bounds_of, refuse_open
+from seqem.models.bounds import bounds_of, refuse_infinite, refuse_open, values_of
 from seqem.models.inputs import checked_rows, checked_weights
-from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, covariance, newton, row_scores, solved
-from seqem.models.truncated import between, times
+from seqem.models.tobit_frame import Frame, start
+from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, covariance, newton, score_squares
+from seqem.models.tobit_predict import censored_mean, censoring, standard, truncated_mean
 from seqem.shapes import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BLOCK = 1 << 14
+_BLOCK = 1 << 13
+_SMALLEST = 1e-8  # of the scale, in spreads of the response
 _KINDS = ("censored", "latent", "truncated")
 
 
@@ -112,8 +115,9 @@ class Tobit(RegressorMixin, EMEstimator):
     def _high(self) -> float:
         return np.inf if self.right is None else self.right
 
-    def _model(self) -> TobitEM:
-        return TobitNewton() if self.method == "newton" else TobitEM()
+    def _model(self) -> TobitEM | TobitNewton:
+        floor = _SMALLEST * self._frame.unit
+        return TobitNewton(floor) if self.method == "newton" else TobitEM(floor)
 
     def _stop_rule(self) -> StopRule:
         return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
@@ -151,24 +155,50 @@ class Tobit(RegressorMixin, EMEstimator):
             Where regressors are collinear, nothing is observed, or bounds are out of order.
         """
         step = newton if self.method == "newton" else accelerator(self.method)
-        shards = self._shards(X, y=y, sample_weight=sample_weight)
-        self.result_ = fit(
-            self._model(), _start(shards), shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks,
+        x, bounds, weights = self._checked(X, y, sample_weight, reset=True)
+        self._frame = Frame.of(x, values_of(bounds), weights, self.fit_intercept)
+        rows = self._framed(x, bounds, weights)
+        told = slice(None) if weights is None else weights > 0
+        refuse_open(rows.x[told], np.asarray(rows.y)[told], [*self._names, "intercept"])
+        shards = rows.blocks(_BLOCK)
+        found = fit(
+            self._model(), start(shards, self._frame.unit), shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks,
             accelerate=step, resume=resume,
         )  # fmt: skip
+        self.result_ = replace(found, params=self._frame.natural(found.params))
         self._training_shards = shards
         return self
 
     def _shards(self, X: Any, **known: Any) -> list[Rows]:
-        x = self._design(X, reset=True)
-        bounds = bounds_of(known["y"], self._low, self._high, len(x))
-        weights = checked_weights(known.get("sample_weight"), len(x))
-        refuse_open(x, bounds, list(getattr(self, "feature_names_in_", [])))
-        return Rows(x, bounds, weights).blocks(_BLOCK)
+        return self._framed(*self._checked(X, known.get("y"), known.get("sample_weight"))).blocks(_BLOCK)
 
-    def _design(self, X: Any, *, reset: bool = False) -> Array:
-        x = checked_rows(self, X, reset=reset, allow_nan=False)
-        return np.column_stack([x, np.ones(len(x))]) if self.fit_intercept else x
+    def _framed(self, x: Array, bounds: Array, weights: Array | None) -> Rows:
+        """Return rows in the coordinates of the frame."""
+        return Rows(self._frame.design(x), bounds - self._frame.level, weights)
+
+    def _checked(self, X: Any, y: Any, weights: Any, *, reset: bool = False) -> tuple[Array, Array, Array | None]:
+        x = self._regressors(X, reset=reset)
+        shapes = [np.shape(np.asarray(limit)) for limit in (self.left, self.right)]
+        if any(shapes):
+            raise ParameterError(
+                "a limit is not one number", got=f"shapes {shapes}", expected="numbers or None",
+                hint="limits that differ between rows are bounds: y of shape (N, 2)",
+            )  # fmt: skip
+        return x, bounds_of(y, self._low, self._high, len(x)), checked_weights(weights, len(x))
+
+    def _regressors(self, X: Any, *, reset: bool = False) -> Array:
+        refuse_infinite(X)
+        x = checked_rows(self, X, reset=reset)
+        bad = np.argwhere(np.isnan(x))
+        if len(bad):
+            raise DataError(
+                f"X holds NaN in row {bad[0, 0]}, column {self._names[bad[0, 1]]}", expected="finite numbers"
+            )
+        return x
+
+    @property
+    def _names(self) -> list[str]:
+        return list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
 
     # -- what was learned ------------------------------------------------------------------------------
 
@@ -193,40 +223,59 @@ class Tobit(RegressorMixin, EMEstimator):
         """Number of free parameters."""
         return len(self._fitted.params.coef) + 1
 
-    def covariance(self, *, robust: bool = False) -> Array:
-        """Return the covariance of coefficients, intercept and scale, from the observed information or the sandwich."""
-        params, shards = self._fitted.params, vars(self).get("_training_shards")
-        if shards is None:
-            raise DataError("the data of the fit are not at hand", hint="fit again: a pickle does not hold them")
-        hessian = map_reduce(TobitNewton().e_step, params, shards).stats.hessian
-        if not robust:
-            return covariance(params, hessian)
-        scores = [row_scores(params, s) * (1.0 if s.weights is None else s.weights[:, None]) for s in shards]
-        return covariance(params, hessian, np.add.reduce([s.T @ s for s in scores]))
+    def covariance(
+        self, X: Any = None, *, robust: bool = False, executor: Executor | None = None, **known: Any
+    ) -> Array:
+        """Return the covariance of coefficients, the intercept after them, and scale.
 
-    def standard_errors(self, X: Any = None, *, robust: bool = False, **known: Any) -> TobitParams:
-        """Return the standard errors of coefficients, the intercept last, and scale."""
-        errors = np.sqrt(np.diag(self.covariance(robust=robust)))
+        Parameters
+        ----------
+        X : array-like, optional
+            The data of the fit, with ``y`` and ``sample_weight`` among ``known``; by default those the estimator holds until it
+            is pickled.
+        robust : bool
+            Whether it is the sandwich (White 1982) in place of the inverse observed information.
+        executor : concurrent.futures.Executor, optional
+            Maps the E-step over the blocks.
+        **known
+            What else ``fit`` takes about the data.
+
+        Raises
+        ------
+        DataError
+            Without ``X``, where the data of the fit are gone.
+        """
+        params = self._fitted.params
+        shards = vars(self).get("_training_shards") if X is None else self._shards(X, **known)
+        if shards is None:
+            raise DataError("the data of the fit are not at hand", hint="pass them: standard_errors(X, y=y)")
+        inner = self._frame.inner(params)
+        hessian = map_reduce(TobitNewton().e_step, inner, shards, executor).stats.hessian
+        meat = score_squares(inner, shards) if robust else None
+        return covariance(inner, hessian, self._frame.slopes(), meat)
+
+    def standard_errors(
+        self, X: Any = None, *, executor: Executor | None = None, robust: bool = False, **known: Any
+    ) -> TobitParams:
+        """Return the standard errors of coefficients, the intercept last, and scale; arguments as in :meth:`covariance`.
+
+        The coefficient of a constant column, which stays 0 beside an intercept, has none: NaN.
+        """
+        errors = np.sqrt(np.diag(self.covariance(X, robust=robust, executor=executor, **known)))
         return TobitParams(errors[:-1], errors[-1])
 
     def summary(self, *, robust: bool = False, level: float = 0.95) -> pd.DataFrame:
         """Return a table of coefficients with standard errors, z values, p-values and confidence intervals."""
         import pandas as pd
 
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
         values = np.append(self._fitted.params.coef, self.scale_)
         errors = np.sqrt(np.diag(self.covariance(robust=robust)))
         reach = norm.ppf(0.5 + level / 2) * errors
         table = {"coef": values, "se": errors, "z": values / errors, "p": 2 * norm.sf(np.abs(values / errors))}
-        index = [*names, *(["intercept"] if self.fit_intercept else []), "scale"]
+        index = [*self._names, *(["intercept"] if self.fit_intercept else []), "scale"]
         return pd.DataFrame({**table, "low": values - reach, "high": values + reach}, index=index)
 
     # -- using it --------------------------------------------------------------------------------------
-
-    def _standard(self, X: Any) -> tuple[Array, Array, Array]:
-        """Return latent means, and the limits in standard deviations from them."""
-        mean = self._design(X) @ self._fitted.params.coef
-        return mean, (self._low - mean) / self.scale_, (self._high - mean) / self.scale_
 
     def predict(self, X: Any, kind: str = "censored") -> Array:
         """Return predictions.
@@ -240,18 +289,17 @@ class Tobit(RegressorMixin, EMEstimator):
         """
         if kind not in _KINDS:
             raise ParameterError("unknown kind", got=repr(kind), expected=f"one of {', '.join(_KINDS)}")
-        mean, a, b = self._standard(X)
+        mean = self._latent_mean(X)
         if kind == "latent":
             return mean
-        inside = between(a, b)
-        truncated = mean + self.scale_ * (inside.at_low - inside.at_high)
-        if kind == "truncated":
-            return truncated
-        left, middle, right = self.predict_censoring(X).T
-        at_left, at_right = (
-            times(np.full(len(mean), limit), p) for limit, p in ((self._low, left), (self._high, right))
-        )
-        return middle * truncated + at_left + at_right
+        expected = censored_mean if kind == "censored" else truncated_mean
+        return expected(mean, self.scale_, self._low, self._high)
+
+    def _latent_mean(self, X: Any) -> Array:
+        return self._regressors(X) @ self.coef_ + self.intercept_
+
+    def _standard(self, X: Any) -> tuple[Array, Array]:
+        return standard(self._latent_mean(X), self.scale_, self._low, self._high)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the variance of observed values, censored ones at their limits, that predictions explain."""
@@ -259,36 +307,16 @@ class Tobit(RegressorMixin, EMEstimator):
 
     def predict_censoring(self, X: Any) -> Array:
         """Return the probabilities to be censored on the left, observed, and censored on the right, shape (N, 3)."""
-        _, a, b = self._standard(X)
-        return np.column_stack([norm.cdf(a), np.exp(between(a, b).log_probability), norm.sf(b)])
+        return censoring(*self._standard(X))
 
     def marginal_effects(self, X: Any) -> pd.DataFrame:
         """Return mean effects of each regressor on the latent and the observed mean, and on the probability to be observed."""
         import pandas as pd
 
-        _, a, b = self._standard(X)
-        observed_share = self.predict_censoring(X)[:, 1].mean()
+        a, b = self._standard(X)
+        observed_share = censoring(a, b)[:, 1].mean()
         slope = (norm.pdf(a) - norm.pdf(b)).mean() / self.scale_
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
         return pd.DataFrame(
             {"latent": self.coef_, "censored": self.coef_ * observed_share, "probability": self.coef_ * slope},
-            index=names,
+            index=self._names,
         )
-
-
-def _start(shards: Sequence[Rows]) -> TobitParams:
-    """Return least squares on the nearest bounds."""
-    P = shards[0].x.shape[1]
-    gram, cross, total = np.zeros((P, P)), np.zeros(P), np.zeros(3)
-    for shard in shards:
-        assert shard.y is not None
-        low, high = shard.y.T
-        value = np.where(np.isfinite(low), np.where(np.isfinite(high), 0.5 * (low + high), low), high)
-        weights = np.ones(len(shard)) if shard.weights is None else shard.weights
-        gram += shard.x.T @ (shard.x * weights[:, None])
-        cross += shard.x.T @ (weights * value)
-        total += weights.sum(), weights @ value, weights @ value**2
-    coef = solved(gram, cross)
-    rest = (total[2] - coef @ cross) / total[0]
-    spread = total[2] / total[0] - (total[1] / total[0]) ** 2
-    return TobitParams(coef, np.asarray(np.sqrt(max(rest, 1e-6 * spread, 1e-12))))

@@ -1,25 +1,28 @@
 """Censored regression against survreg and AER, brute force, and the laws of EM."""
 
 import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import quad
-from scipy.stats import norm, truncnorm
+from scipy.stats import norm
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from seqem.core.rows import Rows
 from seqem.em.point import EMMap
 from seqem.em.score import score
-from seqem.errors import DataError, ParameterError
+from seqem.errors import DataError, DegenerateWarning, ParameterError
 from seqem.models.tobit import Tobit
-from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, row_log_likelihood, row_scores
-from seqem.models.truncated import between
+from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, latent, row_scores
+from seqem.models.truncated import above, between, within
 
 AFFAIRS = ["age", "yearsmarried", "religiousness", "occupation", "rating"]
-METHODS = ("newton", "em", "squarem", "daarem", "incremental", "lbfgs")
+METHODS = ("newton", "em", "squarem", "daarem", "incremental", "online", "lbfgs")
 
 
 @pytest.fixture(scope="module")
@@ -93,32 +96,60 @@ def test_em_takes_the_published_number_of_iterations(affairs):
     assert 100 < model.n_iter_ < 400
 
 
-@pytest.mark.parametrize("low", [-np.inf, -40.0, -3.0, 0.5, 30.0])
-@pytest.mark.parametrize("width", [0.01, 1.0, np.inf])
-def test_the_normal_between_bounds(low, width):
-    high = low + width if np.isfinite(low) else (3.0 if np.isfinite(width) else np.inf)
-    if not np.isfinite(low) and not np.isfinite(high):
-        return
-    found = between(np.array([low]), np.array([high]))
-    reference = truncnorm(low, high)
-    wanted = float(norm.logcdf(high)) if low == -np.inf else reference_log(low, high)
-    assert found.log_probability[0] == pytest.approx(wanted, rel=1e-9, abs=1e-11)
-    mean = found.at_low[0] - found.at_high[0]
-    assert mean == pytest.approx(reference.mean(), rel=1e-5, abs=1e-7)
+def moments_by_quadrature(t, w):
+    """Return log-probability, mean less t, and variance over |z - t| < w, behind the largest factor of the density."""
+    peak = np.clip(-t, -w, w)
+    knots = sorted(
+        {-w, peak, w, *np.clip(peak + np.outer([-1, 1], [0.1, 1, 9, 40]).ravel() / max(1.0, abs(t + peak)), -w, w)}
+    )
+    height = -t * peak - 0.5 * peak**2
+
+    def moment(power):
+        def value(s):
+            return s**power * np.exp(-t * s - 0.5 * s * s - height)
+
+        return sum(quad(value, *pair, epsabs=0, epsrel=1e-12, limit=200)[0] for pair in pairwise(knots))
+
+    mass = moment(0)
+    offset = moment(1) / mass
+    log_probability = np.log(mass) + height - 0.5 * t * t - 0.5 * np.log(2 * np.pi)
+    return log_probability, offset, moment(2) / mass - offset**2
 
 
-def reference_log(low, high):
-    """Return log P(low < z < high) by quadrature behind the largest factor."""
-    edge = min(low, -high, key=abs) if high < 0 else max(low, 0.0) if low > 0 else 0.0
-    edge = abs(edge)
-    start, stop = (low, high) if low > 0 else (-high, -low) if high < 0 else (low, high)
-    if edge:
-        inner = quad(
-            lambda t: np.exp(-edge * t - 0.5 * t * t), 0.0, min(stop - start, 40.0 / edge), epsabs=0, epsrel=1e-12
-        )[0]
-        return -0.5 * edge**2 + np.log(inner) - 0.5 * np.log(2 * np.pi)
-    inner = quad(norm.pdf, max(start, -39.0), min(stop, 39.0), points=[0.0], epsabs=0, epsrel=1e-12, limit=200)[0]
-    return np.log(inner)
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
+@pytest.mark.parametrize("t", [0.0, 0.4, -3.0, 7.0, -9.0, 40.0, 300.0])
+@pytest.mark.parametrize("w", [1e-9, 1e-3, 0.2, 0.99, 1.01, 4.0])
+def test_moments_within_an_interval(t, w):
+    found = within(np.array([t]), np.array([w]))
+    log_probability, offset, variance = moments_by_quadrature(t, w)
+    assert found.log_probability[0] == pytest.approx(log_probability, rel=1e-12, abs=1e-12)
+    assert found.mean[0] == pytest.approx(t + offset, rel=1e-11, abs=1e-12)
+    assert found.offset[0] == pytest.approx(offset, rel=1e-8, abs=1e-12 * w)
+    assert found.variance[0] == pytest.approx(variance, rel=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
+@pytest.mark.parametrize("a", [-50.0, -5.0, 0.0, 3.0, 5.99, 6.01, 40.0, 1e4, 1e8, 1e100])
+def test_moments_above_a_bound(a):
+    found = above(np.array([a]))
+    if abs(a) < 30:
+        assert found.log_probability[0] == pytest.approx(norm.logsf(a), rel=1e-13)
+    if a >= 40:  # Mills' ratio as a series in 1 / a^2
+        r = 1 / a / a
+        assert (found.mean[0] - a) * a == pytest.approx(1 - 2 * r + 10 * r**2, rel=1e-7, abs=a * a * 1e-15)
+        assert found.variance[0] * a * a == pytest.approx(1 - 6 * r + 50 * r**2, rel=1e-6)
+    else:
+        _, offset, variance = moments_by_quadrature(a + 45.0, 45.0)
+        assert found.mean[0] == pytest.approx(a + 45.0 + offset, rel=1e-9, abs=1e-12)
+        assert found.variance[0] == pytest.approx(variance, rel=1e-9)
+
+
+def test_bounds_mirror():
+    a, b = np.array([-np.inf, -3.0, 2.0, -np.inf]), np.array([-2.0, 1.0, np.inf, np.inf])
+    here, there = between(a, b), between(-b, -a)
+    assert here.mean == pytest.approx(-there.mean)
+    assert here.variance == pytest.approx(there.variance)
+    assert here.log_probability[3] == 0.0
 
 
 def intervals(seed=1):
@@ -142,7 +173,7 @@ def test_derivatives_are_those_of_the_likelihood():
     at = np.append(PARAMS.coef, 1.0) / PARAMS.scale
 
     def log_likelihood(free):
-        return shard.weights @ row_log_likelihood(TobitParams(free[:-1] / free[-1], 1.0 / free[-1]), shard)
+        return shard.weights @ latent(TobitParams(free[:-1] / free[-1], 1.0 / free[-1]), shard).log_likelihood
 
     h = 1e-4
     for i, e in enumerate(h * np.eye(4)):
@@ -156,9 +187,9 @@ def test_derivatives_are_those_of_the_likelihood():
     assert np.linalg.eigvalsh(step.stats.hessian).max() < 0
 
 
-def test_fishers_identity():
-    shard, model = intervals(), TobitEM()
-    em = EMMap(model, [shard])
+@pytest.mark.parametrize("model", [TobitEM(), TobitNewton()])
+def test_fishers_identity(model):
+    em = EMMap(model, [intervals()])
     vector = model.pack(PARAMS)
     found = score(model, em.evaluate(PARAMS), vector)
     for i, e in enumerate(1e-5 * np.eye(4)):
@@ -232,7 +263,7 @@ def test_what_cannot_be_is_refused():
     x, y = draws(n=50)
     with pytest.raises(DataError, match="every row is censored"):
         Tobit(left=1e6).fit(x, y)
-    with pytest.raises(DataError, match=r"collinear.*column 2"):
+    with pytest.raises(DataError, match=r"collinear.*x2"):
         Tobit().fit(np.column_stack([x[:, :2], x[:, 0] + x[:, 1]]), y)
     with pytest.raises(DataError, match=r"collinear.*twice"):
         Tobit().fit(pd.DataFrame({"once": x[:, 0], "twice": 2 * x[:, 0]}), y)
@@ -244,5 +275,109 @@ def test_what_cannot_be_is_refused():
         Tobit().fit(x[:5], [[1, 1], [3, 2], [1, 1], [2, 2], [3, 3.0]])
     with pytest.raises(DataError, match="NaN"):
         Tobit().fit(x, np.where(y > 1, np.nan, y))
+    with pytest.raises(DataError, match="row 3, column x1"):
+        Tobit().fit(np.where(x == x[3, 1], np.inf, x), y)
+    with pytest.raises(DataError, match="row 3, column twice"):
+        Tobit().fit(pd.DataFrame({"once": x[:, 0], "twice": np.where(x[:, 1] == x[3, 1], np.nan, x[:, 1])}), y)
+    with pytest.raises(ParameterError, match=r"not one number.*bounds"):
+        Tobit(left=np.zeros(50)).fit(x, y)
     with pytest.raises(ParameterError, match="kind"):
         Tobit().fit(x, y).predict(x, "mean")
+
+
+def test_coefficients_without_a_maximum_are_refused():
+    x, y = draws(n=200)
+    only_censored = (y <= 0) & (x[:, 0] > -1)
+    with pytest.raises(DataError, match=r"separate.*x3"):
+        Tobit().fit(np.column_stack([x, only_censored]), y)
+    both_ways = only_censored.astype(float)
+    both_ways[np.flatnonzero(only_censored)[0]] = -1.0
+    assert np.isfinite(Tobit().fit(np.column_stack([x, both_ways]), y).coef_).all()
+    with pytest.warns(DegenerateWarning, match="exactly"):
+        model = Tobit().fit(x, np.maximum(x @ [1.0, 2.0, 3.0], 0.0))
+    assert model.coef_ == pytest.approx([1.0, 2.0, 3.0])
+    assert model.scale_ < 1e-5
+
+
+def test_a_constant_column_beside_the_intercept_has_no_say():
+    x, y = draws()
+    plain, model = Tobit().fit(x, y), Tobit().fit(np.column_stack([x, np.full(len(x), 7.0)]), y)
+    assert model.coef_ == pytest.approx([*plain.coef_, 0.0])
+    assert model.intercept_ == pytest.approx(plain.intercept_)
+    errors = model.standard_errors().coef
+    assert np.isnan(errors[3])
+    assert errors[[0, 1, 2, 4]] == pytest.approx(plain.standard_errors().coef)
+
+
+@pytest.mark.parametrize("method", ["newton", "em"])
+def test_units_and_origins_do_not_matter(method):
+    x, y = draws(right=5.0)
+    plain = Tobit(0.0, 5.0, method=method).fit(x, y)
+    moved = Tobit(1e6, 1e6 + 50.0, method=method).fit(1e4 * x + 1e8, 10.0 * y + 1e6)
+    assert 1e3 * moved.coef_ == pytest.approx(plain.coef_, rel=1e-5)
+    assert moved.scale_ == pytest.approx(10.0 * plain.scale_, rel=1e-5)
+    assert 1e3 * moved.standard_errors().coef[:-1] == pytest.approx(plain.standard_errors().coef[:-1], rel=1e-5)
+    if method == "newton":
+        assert moved.n_iter_ == plain.n_iter_
+
+
+def test_narrow_intervals_are_observations():
+    x, y = draws(left=None)
+    exact = Tobit(None).fit(x, y)
+    for half in (1e-3, 1e-7, 1e-12):
+        found = Tobit(None).fit(x, np.column_stack([y - half, y + half]))
+        assert found.coef_ == pytest.approx(exact.coef_, rel=1e-5)
+        assert found.standard_errors().coef == pytest.approx(exact.standard_errors().coef, rel=1e-4)
+        assert found.standard_errors().scale == pytest.approx(exact.standard_errors().scale, rel=1e-3)
+
+
+def test_limits_of_each_row_are_bounds_of_each_row():
+    x, y = draws(n=3000, left=None)
+    limit = np.random.default_rng(2).uniform(-2, 2, len(x))
+    model = Tobit(None).fit(x, np.column_stack([np.where(y <= limit, -np.inf, y), np.maximum(y, limit)]))
+    moved = Tobit(0.0).fit(np.column_stack([x, limit]), np.maximum(y - limit, 0.0))
+    assert model.coef_ == pytest.approx([1.0, 2.0, 3.0], abs=0.15)
+    assert moved.coef_[3] == pytest.approx(-1.0, abs=0.15)
+    assert moved.log_likelihood_ >= model.log_likelihood_ - 1e-9
+
+
+def test_errors_of_data_that_are_passed():
+    x, y = draws()
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(x))
+    model = Tobit().fit(x, y, weights)
+    again = pickle.loads(pickle.dumps(model))
+    with pytest.raises(DataError, match="not at hand"):
+        again.standard_errors()
+    for robust in (False, True):
+        wanted = model.standard_errors(robust=robust).coef
+        assert again.standard_errors(x, y=y, sample_weight=weights, robust=robust).coef == pytest.approx(wanted)
+    assert again.standard_errors(x[:100], y=y[:100]).coef[0] > 1.5 * model.standard_errors().coef[0]
+
+
+def test_the_sandwich_is_the_spread_of_estimates_where_the_noise_grows():
+    rng = np.random.default_rng(11)
+    found, plain, robust = [], [], []
+    for _ in range(150):
+        x = rng.normal(size=(400, 1))
+        y = np.clip(x[:, 0] + np.sqrt(0.2 + 2 * x[:, 0] ** 2) * rng.normal(size=400), -4, 4)
+        model = Tobit(-4.0, 4.0).fit(x, y)
+        found.append(model.coef_[0])
+        plain.append(model.standard_errors().coef[0])
+        robust.append(model.standard_errors(robust=True).coef[0])
+    assert np.mean(robust) == pytest.approx(np.std(found), rel=0.15)
+    assert np.mean(plain) < 0.8 * np.std(found)
+
+
+def test_workers_leave_the_bits(monkeypatch):
+    monkeypatch.setattr("seqem.models.tobit._BLOCK", 64)
+    x, y = draws()
+    with ThreadPoolExecutor(3) as executor:
+        assert np.array_equal(Tobit().fit(x, y, executor=executor).coef_, Tobit().fit(x, y).coef_)
+
+
+def test_predictions_far_from_the_limits():
+    x, y = draws(right=4.0)
+    model = Tobit(0.0, 4.0).fit(x, y)
+    far = np.array([[1e3, 1e3, 1e3], [-1e3, -1e3, -1e3], [1e200, 0, 0]])
+    assert model.predict(far) == pytest.approx([4, 0, 4])
+    assert model.predict(far, "truncated") == pytest.approx([4, 0, 4], abs=0.01)
