@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import DensityMixin
 
 from seqem.core.rng import generator
 from seqem.core.rows import Rows
@@ -19,13 +18,13 @@ from seqem.em.annealing import anneal
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
-from seqem.em.estimator import EMEstimator
 from seqem.em.history import History, Record
 from seqem.em.methods import accelerator
 from seqem.em.online import Seen, learn
 from seqem.em.restarts import best_of
 from seqem.em.stop import StopReason, StopRule
 from seqem.errors import DataError, ParameterError
+from seqem.models.clustering import Clustering
 from seqem.models.inputs import checked_rows, checked_weights
 from seqem.models.mixture_model import MixtureModel, responsibilities, start
 from seqem.shapes import AnyArray, Array, IntArray
@@ -34,7 +33,7 @@ from seqem.shapes import AnyArray, Array, IntArray
 _BLOCK = 1 << 18
 
 
-class BaseMixture(DensityMixin, EMEstimator):
+class BaseMixture(Clustering):
     """Fit, score, cluster and sample with a mixture; subclasses say of what.
 
     A subclass answers ``_family`` and ``_start``, and has ``n_components``, ``tol``, ``max_iter``, ``n_init``, ``method``,
@@ -203,26 +202,6 @@ class BaseMixture(DensityMixin, EMEstimator):
     def _posterior(self, X: Any) -> tuple[Array, Array]:
         params = self._fitted.params
         return responsibilities(self._model().joint(params, self._rows(X)))
-
-    def score_samples(self, X: Any) -> Array:
-        """Return the log-density of each observation, shape (N,)."""
-        return self._posterior(X)[0]
-
-    def score(self, X: Any, y: None = None) -> float:
-        """Return the mean log-density of the observations."""
-        return float(self.score_samples(X).mean())
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the posterior probability of each component, shape (N, K)."""
-        return self._posterior(X)[1]
-
-    def predict(self, X: Any) -> IntArray:
-        """Return the most probable component of each observation, shape (N,)."""
-        return self.predict_proba(X).argmax(axis=1)
-
-    def fit_predict(self, X: Any, y: None = None, **known: Any) -> IntArray:
-        """Fit, and return the most probable component of each observation."""
-        return self.fit(X, **known).predict(X)
 
     def anomaly_score(self, X: Any) -> Array:
         """Return how unlike the data each observation is: minus its log-density."""

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import digamma
-from sklearn.base import DensityMixin
 
 from seqem.core.rng import generator
 from seqem.core.rows import Rows
@@ -19,11 +18,11 @@ from seqem.distributions.mixture import MixtureOf
 from seqem.distributions.posteriors import NormalWishart, NormalWishartParams, dirichlet_divergence
 from seqem.em.callbacks import Callback
 from seqem.em.driver import FitResult, fit
-from seqem.em.estimator import EMEstimator
 from seqem.em.protocol import EStep
 from seqem.em.restarts import best_of
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
+from seqem.models.clustering import Clustering
 from seqem.models.inputs import checked_rows, checked_weights
 from seqem.models.mixture_model import responsibilities, start
 from seqem.shapes import AnyArray, Array, IntArray
@@ -111,7 +110,7 @@ class VariationalMixture:
         return weights / weights.sum()
 
 
-class BayesianGaussianMixture(DensityMixin, EMEstimator):
+class BayesianGaussianMixture(Clustering):
     """Gaussian mixture by variational Bayes, with scikit-learn's names: components that the data do not need empty.
 
     Parameters
@@ -329,22 +328,6 @@ class BayesianGaussianMixture(DensityMixin, EMEstimator):
         return responsibilities(
             model.component.log_likelihood(params.component, x) + model.expected_log_weights(params)
         )
-
-    def score_samples(self, X: Any) -> Array:
-        """Return the expected log-density of each observation, shape (N,), as scikit-learn has it."""
-        return self._posterior(X)[0]
-
-    def score(self, X: Any, y: None = None) -> float:
-        """Return the mean of :meth:`score_samples`."""
-        return float(self.score_samples(X).mean())
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the posterior probability of each component, shape (N, K)."""
-        return self._posterior(X)[1]
-
-    def predict(self, X: Any) -> IntArray:
-        """Return the most probable component of each observation, shape (N,)."""
-        return self.predict_proba(X).argmax(axis=1)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, IntArray]:
         """Return observations drawn from the posterior means, and their components."""
