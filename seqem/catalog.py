@@ -99,11 +99,12 @@ VERBS: dict[str, Entry] = {
     "logo": Entry("seqem.cli.logo:logo", "draw the logo of a profile HMM"),
     "stat": Entry("seqem.cli.stat:stat", "print statistics of profile HMMs"),
     "convert": Entry("seqem.cli.convert:convert", "convert profile HMMs, alignments and databases"),
-    "fit": Entry("seqem.cli.fit:fit", "fit a model to sequences"),
+    "fit": Entry("seqem.cli.fit:fit", "fit a model to sequences or to rows of a table"),
     "decode": Entry("seqem.cli.decode:decode", "find the states of sequences: path, posteriors, BED or GFF3"),
-    "score": Entry("seqem.cli.score:score", "log-likelihood of each sequence under a model"),
-    "sample": Entry("seqem.cli.sample:sample", "draw sequences from a model"),
-    "select": Entry("seqem.cli.select:select", "choose the number of states by BIC, AIC or ICL"),
+    "predict": Entry("seqem.cli.predict:predict", "clusters, factors, censored means or missing cells of rows"),
+    "score": Entry("seqem.cli.score:score", "log-likelihood of each sequence or row under a model"),
+    "sample": Entry("seqem.cli.sample:sample", "draw sequences or rows from a model"),
+    "select": Entry("seqem.cli.select:select", "choose the number of states, components or factors by BIC, AIC or ICL"),
     "info": Entry("seqem.cli.info:info", "show the parameters of a model and how its fit went"),
     "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
 }
@@ -112,7 +113,10 @@ VERBS: dict[str, Entry] = {
 METHODS: dict[str, str] = {
     "em": "plain EM",
     "squarem": "squared extrapolation of EM steps",
+    "squarem3": "squared extrapolation of order three",
     "daarem": "damped Anderson acceleration of EM steps",
+    "anderson": "Anderson acceleration of EM steps",
+    "quasi-newton": "secants of the EM map",
     "alpha": "longer EM steps, as long as they gain",
     "incremental": "an M-step after each shard, with the statistics of all",
     "online": "an M-step after each shard, with statistics that forget",
@@ -120,6 +124,7 @@ METHODS: dict[str, str] = {
     "newton-cg": "truncated Newton steps on the exact score",
     "ecg": "conjugate gradients on the exact score",
     "gradient": "steepest ascent on the exact score",
+    "stochastic-gradient": "ascent along the score of each shard",
 }
 
 # What a profile HMM is read from and written to.
@@ -144,7 +149,7 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
-    Entry("seqem.hmm.selection:select", "the best number of states"),
+    Entry("seqem.em.selection:select", "the best number of states, components or factors"),
     Entry("seqem.em.own:fit_em", "EM with one's own two steps"),
     Entry("seqem.em.callbacks:ProgressBar", "a fit's progress in the terminal"),
     Entry("seqem.em.callbacks:LogProgress", "a fit's progress in the log"),

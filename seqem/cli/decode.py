@@ -69,7 +69,7 @@ def decode(
     estimator = load(model)
     states = named_states(names, len(estimator.startprob_))
     decoder = _Decoder(estimator, algorithm, states, _chosen(only, states), scores)
-    inputs_in_turn = Round(inputs, reading, estimator, json)
+    inputs_in_turn = Round(inputs, lambda path: reading.read(path, model=estimator), json)
     if segmental:
         _write_segments(output, form, inputs_in_turn.each(decoder.segments), json)
     elif form == "path":

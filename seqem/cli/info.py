@@ -6,6 +6,7 @@ from typing import Any
 
 from seqem.cli.options import Json, ModelFile
 from seqem.cli.outputs import aligned, print_json
+from seqem.cli.rows import is_of_rows
 
 
 def info(model: ModelFile, json: Json = False) -> None:
@@ -15,13 +16,13 @@ def info(model: ModelFile, json: Json = False) -> None:
     from seqem.io.models import load
 
     estimator, saved = load(model), load_model(model)
-    parameters = dict(tree_leaves(estimator.params_))
+    parameters = dict(tree_leaves(estimator.result_.params if is_of_rows(estimator) else estimator.params_))
     fit = {name: value for name, value in (saved.config["fit"] or {}).items() if name not in ("kind", "params")}
     facts = {
         "model": saved.kind,
         "alphabet": getattr(estimator, "alphabet_", None),
         "arguments": saved.config["arguments"],
-        "n_parameters": estimator.n_parameters_,
+        "n_parameters": getattr(estimator, "n_parameters_", None),
         "fit": fit,
     }
     if json:

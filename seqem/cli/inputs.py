@@ -122,24 +122,26 @@ class Round:
 
     Attributes
     ----------
+    read : callable
+        Makes of a path what the verb works on.
     failed : int
         Inputs that could not be used so far.
     """
 
-    def __init__(self, inputs: list[str], reading: Reading, model: Any, json: bool) -> None:
-        self.inputs, self.reading, self.model, self.json = inputs, reading, model, json
+    def __init__(self, inputs: list[str], read: Callable[[str], Any], json: bool) -> None:
+        self.inputs, self.read, self.json = inputs, read, json
         self.failed = 0
 
-    def each(self, work: Callable[[SequenceBatch], Iterable[Row]]) -> Iterator[Row]:
+    def each(self, work: Callable[[Any], Iterable[Row]]) -> Iterator[Row]:
         """Return what ``work`` makes of the inputs; where that is nothing for any of them, raise before any output."""
         rows = self._each(work)
         first = list(islice(rows, 1))
         return chain(first, rows)
 
-    def _each(self, work: Callable[[SequenceBatch], Iterable[Row]]) -> Iterator[Row]:
+    def _each(self, work: Callable[[Any], Iterable[Row]]) -> Iterator[Row]:
         for path in self.inputs:
             try:
-                rows = work(self.reading.read(path, model=self.model))
+                rows = work(self.read(path))
             except SeqemError as error:
                 self._note(path, error)
                 continue

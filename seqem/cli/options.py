@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from seqem.catalog import ESTIMATORS
+from seqem.catalog import ESTIMATORS, MODELS
 
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
@@ -59,13 +59,17 @@ def named_states(value: str | None, n_states: int) -> list[str]:
 
 ModelName = Annotated[
     str,
-    typer.Argument(metavar="MODEL", callback=one_of(ESTIMATORS), help=f"Kind of model: {', '.join(ESTIMATORS)}."),
+    typer.Argument(
+        metavar="MODEL",
+        callback=one_of([*ESTIMATORS, *MODELS]),
+        help=f"Kind of model. Of sequences: {', '.join(ESTIMATORS)}. Of rows of a table: {', '.join(MODELS)}.",
+    ),
 ]
 ModelFile = Annotated[str, typer.Argument(metavar="MODEL", help="File that seqem fit has written.")]
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT", help="Files of sequences: FASTA, FASTQ, CSV, Parquet or NumPy; - is standard input."
+        metavar="INPUT", help="Files of sequences or rows: FASTA, FASTQ, CSV, Parquet or NumPy; - is standard input."
     ),
 ]
 Output = Annotated[

@@ -1,22 +1,26 @@
-"""``seqem select``: the number of states."""
+"""``seqem select``: the number of states, components or factors."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqem.catalog import MODELS
+from seqem.cli.fit import plural
 from seqem.cli.inputs import Reading, workers
 from seqem.cli.options import Inputs, Jobs, Json, ModelName, model_file, one_of
 from seqem.cli.outputs import aligned, print_json
 from seqem.cli.recipe import Recipe
+from seqem.cli.rows import Roles, Rows, is_of_rows
 
 if TYPE_CHECKING:
-    from seqem.hmm.selection import Selection
+    from seqem.em.selection import Selection
 
-_CRITERIA = ("bic", "aic", "icl")
-_COLUMNS = ("n_components", "log_likelihood", "n_parameters", "aic", "bic", "icl", "converged", "seconds")
-_HEADS = ("states", "log-likelihood", "parameters", "AIC", "BIC", "ICL", "converged", "seconds")
+_CRITERIA = ("bic", "aic", "aicc", "icl")
+_COLUMNS = ("log_likelihood", "n_parameters", "aic", "aicc", "bic", "icl", "converged", "seconds")
+_HEADS = ("log-likelihood", "parameters", "AIC", "AICc", "BIC", "ICL", "converged", "seconds")
 
 
 def select(
@@ -25,7 +29,14 @@ def select(
     recipe: Recipe,
     reading: Reading,
     states: Annotated[
-        str, typer.Option("--states", "-k", metavar="A:B|A,B", help="Numbers of states, both ends taken.")
+        str,
+        typer.Option(
+            "--states",
+            "--components",
+            "-k",
+            metavar="A:B|A,B",
+            help="Numbers of states or components, or of factors of factor-analysis; both ends taken.",
+        ),
     ] = "1:6",
     criterion: Annotated[
         str, typer.Option("--criterion", metavar="NAME", callback=one_of(_CRITERIA), help=f"{', '.join(_CRITERIA)}.")
@@ -38,30 +49,37 @@ def select(
     json: Json = False,
 ) -> None:
     """Fit a model with each number of states to all inputs together, and choose by a criterion: the smaller the better."""
+    from seqem.em import selection
     from seqem.em.callbacks import ProgressBar
-    from seqem.hmm import selection
     from seqem.io.models import save
 
     sizes = _sizes(states)
-    estimator = recipe.build(model)
-    batch = reading.pooled(inputs)
+    size = "n_factors" if model == "factor-analysis" else "n_components"
+    estimator = _built(recipe, model, size)
+    grid: dict[str, Any] = {size: sizes}
+    data: Any = Rows.read(inputs, reading, Roles()).X if model in MODELS else reading.pooled(inputs)
     broken_off = _BrokenOff()
     with workers(jobs) as executor:
         try:
             found = selection.select(
                 estimator,
-                batch,
-                n_components=sizes,
+                data,
                 criterion=criterion,
                 executor=executor,
                 callbacks=[broken_off, *([ProgressBar()] if executor is None else [])],
+                **grid,
             )
         except BaseException:
             broken_off.now = True
             raise
     if output is not None:
         save(output, found.best)
-    _report(found, output, json)
+    _report(found, size, output, json)
+
+
+def _built(recipe: Recipe, model: str, size: str) -> Any:
+    """Return the estimator, its size to be set."""
+    return replace(recipe, n_factors=1).build(model) if size == "n_factors" else recipe.build(model, 1)
 
 
 class _BrokenOff:
@@ -85,18 +103,18 @@ def _sizes(text: str) -> list[int]:
     return sizes
 
 
-def _report(found: Selection, output: str | None, json: bool) -> None:
-    best = found.best.n_components
+def _report(found: Selection, size: str, output: str | None, json: bool) -> None:
     if json:
-        for row in found.table:
-            print_json({**row._asdict(), "best": row.n_components == best})
+        for place, row in enumerate(found.table):
+            print_json({**row.flat(), "best": place == found.chosen})
         return
-    cells = [[getattr(row, name) for name in _COLUMNS] for row in found.table]
-    print(aligned(_HEADS, [[_cell(cell) for cell in row] for row in cells]))
+    noun = "factor" if size == "n_factors" else "component" if is_of_rows(found.best) else "state"
+    cells = [[row.settings[size], *(getattr(row, name) for name in _COLUMNS)] for row in found.table]
+    print(aligned([f"{noun}s", *_HEADS], [[_cell(cell) for cell in row] for row in cells]))
     for row in found.table:
         if row.error is not None:
-            print(f"{row.n_components} states failed: {row.error}")
-    print(f"best by {found.criterion.upper()}: {best} state{'' if best == 1 else 's'}")
+            print(f"{plural(row.settings[size], noun)} failed: {row.error}")
+    print(f"best by {found.criterion.upper()}: {plural(getattr(found.best, size), noun)}")
     if output is not None:
         print(f"wrote {output}")
 

@@ -22,6 +22,12 @@ class DAAREM:
     step, less so as steps succeed, and forgotten after ``ceil(d / 2)`` steps, ten at most. A proposal below the point before is
     replaced by the plain EM step and the point says "em-fallback". Make one for each fit.
 
+    Parameters
+    ----------
+    damped : bool
+        Without damping it is Anderson's method, guarded (H. Walker and P. Ni 2011, SIAM Journal on Numerical Analysis 49,
+        1715-1735).
+
     References
     ----------
     N. Henderson and R. Varadhan (2019). Damped Anderson acceleration with restarts and monotonicity control for accelerating
@@ -50,7 +56,8 @@ class DAAREM:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, damped: bool = True) -> None:
+        self.damped = damped
         self._last: Point | None = None
         self._successes = 0
         self._forget()
@@ -100,8 +107,10 @@ class DAAREM:
     def _proposed(self, em: EMMap, point: Point, at: Array, target: Array) -> Point | None:
         """Return the extrapolated point where it is not below the point before."""
         moves, changes = np.stack(self._moves, axis=1), np.stack(self._changes, axis=1)
-        weights = _damped(changes, target - at, self._successes)
-        found = evaluated(em, target - (moves + changes) @ weights, point, "daarem")
+        residual = target - at
+        weights = _damped(changes, residual, self._successes) if self.damped else np.linalg.lstsq(changes, residual)[0]
+        kind = "daarem" if self.damped else "anderson"
+        found = evaluated(em, target - (moves + changes) @ weights, point, kind)
         return found if found is not None and point.objective <= found.objective < math.inf else None
 
 

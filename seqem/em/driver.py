@@ -202,7 +202,8 @@ class _Run:
         """Take one step and judge it; a step that failed is recorded and undone."""
         before, self.point = self.point, step(self.point)
         self.note()
-        verdict = self.stop.judge(before, self.point)
+        earlier = self.history[-3].objective if len(self.history) > 2 else -math.inf
+        verdict = self.stop.judge(before, self.point, earlier)
         if verdict is not None and verdict.reason in _FAULTS:
             self.point = before
         return verdict

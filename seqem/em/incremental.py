@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from seqem.core.tree import tree_add, tree_scale
+from seqem.em.bound import free_energy
 from seqem.em.mapreduce import data_of
 from seqem.em.point import EMMap, Point
-from seqem.em.protocol import recentred
+from seqem.em.protocol import EStep, recentred
 
 
 class Incremental:
@@ -41,9 +42,8 @@ class Incremental:
 
     def __init__(self) -> None:
         self._last: Point | None = None
-        self._stats: list[Any] = []
+        self._steps: list[EStep] = []
         self._places: list[Any] = []
-        self._log_likelihoods: list[float] = []
 
     def __call__(self, em: EMMap, point: Point) -> Point:
         """Return the point after one pass; the first one also takes the statistics of each shard at the start."""
@@ -51,9 +51,9 @@ class Incremental:
             self._begin(em, point)
         model, params, stats = em.model, point.params, point.stats
         for s, shard in enumerate(em.shards):
-            old = recentred(model, self._stats[s], self._places[s], params)
+            old = recentred(model, self._steps[s].stats, self._places[s], params)
             new = model.e_step(params, data_of(shard))
-            self._stats[s], self._places[s], self._log_likelihoods[s] = new.stats, params, new.log_likelihood
+            self._steps[s], self._places[s] = new, params
             stats = tree_add(stats, tree_add(new.stats, tree_scale(old, -1.0)))
             before, params = params, model.m_step(stats, params)
             stats = recentred(model, stats, before, params)
@@ -62,16 +62,10 @@ class Incremental:
         return self._last
 
     def _begin(self, em: EMMap, point: Point) -> None:
-        steps = [em.model.e_step(point.params, data_of(shard)) for shard in em.shards]
+        self._steps = [em.model.e_step(point.params, data_of(shard)) for shard in em.shards]
         em.n_evaluations += 1
-        self._stats = [step.stats for step in steps]
-        self._places = [point.params] * len(steps)
-        self._log_likelihoods = [step.log_likelihood for step in steps]
+        self._places = [point.params] * len(self._steps)
 
     def _free_energy(self, em: EMMap, params: Any) -> float:
-        """Return the sum over shards of the bound that touches their log-likelihood where their posteriors are from."""
-        expected = em.model.expected_log_likelihood
-        return sum(
-            log_likelihood + expected(stats, params, place) - expected(stats, place, place)
-            for stats, place, log_likelihood in zip(self._stats, self._places, self._log_likelihoods, strict=True)
-        )
+        parts = zip(self._steps, self._places, strict=True)
+        return sum(free_energy(em.model, step, place, params) for step, place in parts)

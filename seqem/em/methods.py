@@ -12,14 +12,20 @@ from seqem.em.driver import Accelerator
 from seqem.em.gradient import Ascent
 from seqem.em.incremental import Incremental
 from seqem.em.online import Online
+from seqem.em.quasi_newton import QuasiNewton
 from seqem.em.relaxed import OverRelaxed
+from seqem.em.squared import Squared
+from seqem.em.stochastic import StochasticAscent
 from seqem.errors import ParameterError
 
 # Each maker gives the step of one fit; most steps remember what came before.
 _MAKERS: dict[str, Callable[[np.random.Generator | None], Accelerator | None]] = {
     "em": lambda _: None,
     "squarem": lambda _: squarem,
+    "squarem3": lambda _: Squared(3),
     "daarem": lambda _: DAAREM(),
+    "anderson": lambda _: DAAREM(damped=False),
+    "quasi-newton": lambda _: QuasiNewton(),
     "alpha": lambda _: OverRelaxed(),
     "incremental": lambda _: Incremental(),
     "online": lambda rng: Online(rng=rng),
@@ -27,6 +33,7 @@ _MAKERS: dict[str, Callable[[np.random.Generator | None], Accelerator | None]] =
     "newton-cg": lambda _: Ascent("newton-cg"),
     "ecg": lambda _: Ascent("ecg"),
     "gradient": lambda _: Ascent("gradient"),
+    "stochastic-gradient": lambda rng: StochasticAscent(rng=rng),
 }
 
 

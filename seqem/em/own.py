@@ -75,8 +75,8 @@ def fit_em(
     start: Any,
     data: Any,
     method: str = "em",
-    tol: float = 1e-8,
-    max_iter: int = 1000,
+    tol: float = 1e-10,
+    max_iter: int = 10_000,
     log_prior: Callable[[Any], float] | None = None,
     expected_log_likelihood: Callable[[Any, Any, Any], float] | None = None,
     pack: Callable[[Any], Array] | None = None,
@@ -101,7 +101,7 @@ def fit_em(
         How to climb; see ``seqem.catalog.METHODS``. "squarem", "daarem" and "online" work on ``pack(params)``; "incremental",
         "lbfgs" and other gradients need ``expected_log_likelihood``.
     tol : float
-        Converged when the objective changes by no more than this share.
+        Converged when the gain to come is no more than this share of the objective, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
     log_prior : callable, optional
@@ -130,11 +130,11 @@ def fit_em(
     ...     return (len(x) + lost, x.sum() + lost * below), norm.logpdf(x, mean).sum() - len(x) * norm.logsf(-mean)
     >>> result = fit_em(e_step=e_step, m_step=lambda s, _: s[1] / s[0], start=1.0, data=x)
     >>> print(result.stop_reason, round(float(result.params), 3))
-    converged 1.15
+    converged 1.151
     """
     model = FunctionModel(e_step, m_step, log_prior, expected_log_likelihood, pack, unpack)
     shards = data if isinstance(data, list) and data and np.ndim(data[0]) else [data]
-    stop = StopRule(max_iter=max_iter, rel_tol=tol)
+    stop = StopRule(max_iter=max_iter, rest_tol=tol)
     return fit(
         model,
         start,

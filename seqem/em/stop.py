@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class StopRule:
-    """Decide from two consecutive points whether a fit is over.
+    """Decide from consecutive points whether a fit is over.
 
     A fit converges as soon as one of the given tolerances is met; without any it runs to ``max_iter``.
 
@@ -46,6 +46,10 @@ class StopRule:
         Converged when the objective changes by no more than this.
     rel_tol : float, optional
         Converged when the objective changes by no more than this share of its absolute value.
+    rest_tol : float, optional
+        Converged when neither of the last two gains of the objective nor the gain still to come is more than this share of
+        its absolute value. What is to come is estimated from those two as the rest of a geometric series (Aitken's
+        acceleration; Boehning et al. 1994), so that slow convergence is not taken for the end.
     param_tol : float, optional
         Converged when the Euclidean norm of the change of all parameters is no more than this.
     fall_tol : float
@@ -62,18 +66,20 @@ class StopRule:
     max_iter: int = 100
     abs_tol: float | None = None
     rel_tol: float | None = None
+    rest_tol: float | None = None
     param_tol: float | None = None
     fall_tol: float = 1e-9
 
     def __post_init__(self) -> None:
-        for name in ("max_iter", "abs_tol", "rel_tol", "param_tol", "fall_tol"):
+        for name in ("max_iter", "abs_tol", "rel_tol", "rest_tol", "param_tol", "fall_tol"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ParameterError(f"{name} is off", got=value, expected="a number not below 0")
 
-    def judge(self, before: Point, after: Point) -> Verdict | None:
-        """Return why the fit is over after the step from ``before`` to ``after``, or None."""
-        return self._fault(before.objective, after.objective) or self._convergence(before, after)
+    def judge(self, before: Point, after: Point, earlier: float = -math.inf) -> Verdict | None:
+        """Return why the fit is over after the step from ``before`` to ``after``, or None; ``earlier`` is the objective before."""
+        fault = self._fault(before.objective, after.objective)
+        return fault or self._convergence(before, after) or self._nothing_to_come(before, after, earlier)
 
     def _fault(self, before: float, after: float) -> Verdict | None:
         if not math.isfinite(after):
@@ -98,6 +104,31 @@ class StopRule:
             if change <= self.param_tol:
                 return _converged(f"parameter change {change:.2e} within param_tol {self.param_tol:.2e}")
         return None
+
+    def _nothing_to_come(self, before: Point, after: Point, earlier: float) -> Verdict | None:
+        if self.rest_tol is None:
+            return None
+        gain, size = after.objective - before.objective, abs(after.objective)
+        rest = _rest(before.objective - earlier, gain, _ROUNDING * size)
+        if rest > self.rest_tol * size:
+            return None
+        return _converged(f"gain to come {rest:.2e} within rest_tol {self.rest_tol:.2e} of {size:.6g}")
+
+
+# A gain below this share of the objective is rounding.
+_ROUNDING = 1e-14
+
+
+def _rest(former: float, gain: float, rounding: float) -> float:
+    """Return what gains that fall from ``former`` to ``gain`` add up to if they go on so, but not less than ``former``.
+
+    Accelerated steps gain now more, now less: one small gain tells nothing. Infinite where gains do not fall.
+    """
+    if gain <= rounding:
+        return 0.0
+    if gain >= former:
+        return math.inf
+    return max(former, gain * gain / (former - gain))
 
 
 def _converged(detail: str) -> Verdict:

@@ -14,6 +14,7 @@ from seqem.chain.viterbi import best_paths
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import RandomState, generator
 from seqem.distributions.protocol import Distribution
+from seqem.em.criteria import aic, aicc, bic
 from seqem.em.estimator import EMEstimator
 from seqem.errors import NumericalError, ParameterError
 from seqem.hmm.model import HMMParams, MarkovModel
@@ -177,13 +178,20 @@ class Inference(EMEstimator):
         fitted = "result_" in vars(self) and "_given" not in vars(self) and "_n_free" in vars(self)
         return self._n_free if fitted else self._model().n_free(self.params_)
 
+    def _evidence(self, X: Any, lengths: Any) -> tuple[float, int, int]:
+        return self.score(X, lengths), self.n_parameters_, self._batch(X, lengths).n_rows
+
     def aic(self, X: Any, lengths: Any = None) -> float:
         """Return Akaike's criterion, -2 log L + 2 p."""
-        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
+        return aic(*self._evidence(X, lengths))
+
+    def aicc(self, X: Any, lengths: Any = None) -> float:
+        """Return Akaike's criterion for few rows; see :func:`seqem.em.criteria.aicc`."""
+        return aicc(*self._evidence(X, lengths))
 
     def bic(self, X: Any, lengths: Any = None) -> float:
         """Return Schwarz's criterion, -2 log L + p log N."""
-        return -2 * self.score(X, lengths) + self.n_parameters_ * np.log(self._batch(X, lengths).n_rows)
+        return bic(*self._evidence(X, lengths))
 
     def icl(self, X: Any, lengths: Any = None) -> float:
         """Return the integrated completed likelihood, -2 log p(X, best path) + p log N (Celeux & Durand 2008)."""

@@ -7,11 +7,13 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from seqem.core.batch import SequenceBatch
 from seqem.errors import FormatError
 from seqem.io.format import Format
 from seqem.io.streams import FilePath, open_binary
+from seqem.io.table import Table
 from seqem.shapes import AnyArray
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
@@ -54,6 +56,14 @@ def read_arrays(path: FilePath) -> SequenceBatch:
     return SequenceBatch.of(list(arrays.values()), names=None if "" in arrays else tuple(arrays))
 
 
+def array_table(path: FilePath) -> Table:
+    """Return the columns of a file with one array."""
+    batch = read_arrays(path)
+    if len(batch) != 1:
+        raise FormatError("holds several arrays", got=len(batch), expected="one table", path=str(path))
+    return Table(pd.DataFrame(batch.values), str(path), None)
+
+
 def _check(name: str, array: AnyArray, path: Any) -> None:
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
         raise FormatError(
@@ -64,4 +74,4 @@ def _check(name: str, array: AnyArray, path: Any) -> None:
         )
 
 
-NUMPY = Format((".npy", ".npz"), lambda head: head.startswith((_NPY_MAGIC, _ZIP_MAGIC)), read_arrays)
+NUMPY = Format((".npy", ".npz"), lambda head: head.startswith((_NPY_MAGIC, _ZIP_MAGIC)), read_arrays, array_table)

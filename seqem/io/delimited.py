@@ -58,10 +58,11 @@ def read_csv(
     >>> batch.names, batch[0].tolist()
     (('a', 'b'), [[1.0, 2.0], [3.0, nan]])
     """
-    return batch_of_table(_parse_text(path, sequence_column), columns, sequence_column, label_column)
+    return batch_of_table(csv_table(path, sequence_column), columns, sequence_column, label_column)
 
 
-def _parse_text(path: FilePath, sequence_column: Column | None) -> Table:
+def csv_table(path: FilePath, sequence_column: Column | None = None) -> Table:
+    """Return the cells of delimited text, numbers where a column holds nothing else; ``sequence_column`` stays text."""
     with open_binary(path) as handle:
         text = handle.read().decode("utf-8-sig", errors="replace")
     start, first = next(_rows(text), (0, ""))
@@ -135,4 +136,4 @@ def _sniff(head: bytes) -> bool:
     return len(widths) == 1 and any(_is_number(cell) for cell in _cells(lines[-1], separator))
 
 
-CSV = Format((".csv", ".tsv"), _sniff, read_csv)
+CSV = Format((".csv", ".tsv"), _sniff, read_csv, csv_table)

@@ -25,7 +25,8 @@ _KINDS = {**ESTIMATORS, **MODELS}
 _COLUMNS = ("iteration", "objective", "log_likelihood", "seconds")
 _FIGURES = ("log_likelihood", "objective", "n_iter", "stop_reason", "stop_detail")
 _PLAIN = (bool, int, float, str, np.generic, type(None))
-_APART = ("result_", "monitor_", "starts_", "_given", "_training_shards")
+# A formula is code: a file's own is never run.
+_APART = ("result_", "monitor_", "starts_", "_given", "_training_shards", "formula_")
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.SeedSequence)
 
 

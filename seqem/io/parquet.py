@@ -33,6 +33,11 @@ def read_parquet(
     >>> read_parquet(path, columns=["y"]).values.tolist()
     [[3.0], [4.0]]
     """
+    return batch_of_table(parquet_table(path), columns, sequence_column, label_column)
+
+
+def parquet_table(path: FilePath) -> Table:
+    """Return the columns of a Parquet file."""
     with open_binary(path) as handle:
         data = io.BytesIO(handle.read())
     try:
@@ -42,7 +47,7 @@ def read_parquet(
         raise FormatError("Parquet needs the package pyarrow", hint=hint, path=str(path)) from error
     except (ValueError, OSError) as error:
         raise FormatError("is not Parquet", got=str(error), path=str(path)) from error
-    return batch_of_table(Table(frame, str(path), None), columns, sequence_column, label_column)
+    return Table(frame, str(path), None)
 
 
-PARQUET = Format((".parquet",), lambda head: head.startswith(b"PAR1"), read_parquet)
+PARQUET = Format((".parquet",), lambda head: head.startswith(b"PAR1"), read_parquet, parquet_table)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqem.catalog import FORMATS
 from seqem.core.batch import SequenceBatch
 from seqem.errors import FormatError, ParameterError
 from seqem.io.format import Format
 from seqem.io.streams import PACKED, STANDARD, FilePath, head
+
+if TYPE_CHECKING:
+    from seqem.io.table import Table
 
 
 def read(path: FilePath, *, format: str | None = None, **options: Any) -> SequenceBatch:
@@ -44,6 +47,39 @@ def read(path: FilePath, *, format: str | None = None, **options: Any) -> Sequen
     reader = _format(name).read
     _check_options(name, reader, options)
     return reader(path, **options)
+
+
+def read_table(path: FilePath, *, format: str | None = None) -> Table:
+    """Read the columns of a table: CSV, Parquet or NumPy.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or "-" for the standard input.
+    format : str, optional
+        Name of the format; by default the file says it.
+
+    Raises
+    ------
+    FormatError
+        Where the file is no table, or has no rows.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.csv"
+    >>> _ = path.write_text("x,who\\n1,a\\n2,b\\n")
+    >>> read_table(path).frame.columns.tolist()
+    ['x', 'who']
+    """
+    name = format_of(path) if format is None else format
+    reader = _format(name).table
+    if reader is None:
+        raise FormatError("is no table", got=name, expected="CSV, Parquet or NumPy", path=str(path))
+    table = reader(path)
+    if not len(table.frame):
+        raise FormatError("no rows", path=str(path))
+    return table
 
 
 def _format(name: str) -> Format:

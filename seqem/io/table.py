@@ -22,6 +22,18 @@ class Table(NamedTuple):
     path: str
     lines: list[int] | None
 
+    def numbers(self, columns: Sequence[Column]) -> pd.DataFrame:
+        """Return columns, given by name or place, as float64; NaN where a cell is empty.
+
+        Raises
+        ------
+        FormatError
+            With the line, where a cell is not a number.
+        """
+        names = self.frame.columns.tolist()
+        places = [position(names, column, self.path) for column in columns]
+        return pd.DataFrame({names[place]: _numbers(self, place) for place in places})
+
     def error(self, what: str, row: int, **facts: Any) -> FormatError:
         """Return the error of a row, with its line where there is one."""
         if self.lines is None:

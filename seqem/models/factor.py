@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from seqem.core.checks import at_least
+from seqem.distributions._factors import conditional_loadings, improved, misfit, posterior
 from seqem.errors import DataError, ParameterError, SeqemWarning
 from seqem.models.patterns import ColumnSummary, Moments, MomentStats, NormalModel, whole_moments
 from seqem.models.rotation import LoadingsEstimator, canonical, rotation
@@ -49,11 +50,8 @@ class FactorModel(NormalModel):
 
     def misfit(self, params: FactorParams, second: Array) -> tuple[float, float]:
         """Return the log-determinant of the covariance V and the trace of ``V^-1 second``, in O(D^2 q)."""
-        weighted, inner = _inner(params)
-        trace = (np.diagonal(second) / params.noise).sum() - (
-            weighted * (second @ np.linalg.solve(inner, weighted.T).T)
-        ).sum()
-        return float(np.log(params.noise).sum() + np.linalg.slogdet(inner)[1]), float(trace)
+        log_det, trace = misfit(params.loadings, params.noise, second)
+        return float(log_det), float(trace)
 
     def m_step(self, stats: MomentStats, params: FactorParams) -> FactorParams:
         """Return the parameters after an EM step on the covariance of the expected rows.
@@ -62,13 +60,7 @@ class FactorModel(NormalModel):
         algorithms for ML factor analysis, 1982, Psychometrika 47, 69-76), which needs no rows and never lowers Q.
         """
         mean, S = stats.estimate(params.mean)
-        weighted, inner = _inner(params)
-        scores = np.linalg.solve(inner, weighted.T)
-        cross = S @ scores.T
-        squares = np.linalg.inv(inner) + scores @ cross
-        loadings = np.linalg.solve(squares, cross.T).T
-        noise = np.diagonal(S) - (loadings * cross).sum(axis=1)
-        return FactorParams(mean, loadings, np.maximum(noise, self.smallest))
+        return FactorParams(mean, *improved(S, params.loadings, params.noise, self.smallest))
 
     def _free(self, params: FactorParams) -> Mask:
         """Return which variances of the noise are above the floor."""
@@ -89,30 +81,6 @@ class FactorModel(NormalModel):
         noise[free] = np.exp(logs) * np.square(self.scale[free])
         loadings = loadings.reshape(D, q) * self.scale[:, None]
         return FactorParams(mean * self.scale, loadings, np.maximum(noise, self.smallest))
-
-
-def _inner(params: FactorParams) -> tuple[Array, Array]:
-    """Return ``noise^-1 loadings`` (D, q) and the posterior precision of the factors, ``I + loadings' noise^-1 loadings``."""
-    weighted = params.loadings / params.noise[:, None]
-    return weighted, np.eye(params.loadings.shape[1]) + params.loadings.T @ weighted
-
-
-def conditional_loadings(covariance: Array, noise: Array, n_factors: int) -> Array:
-    """Return the loadings (D, q) that are best for given variances of the noise.
-
-    K. Joreskog (1967), Some contributions to maximum likelihood factor analysis, Psychometrika 32, 443-482.
-
-    Examples
-    --------
-    >>> conditional_loadings(np.array([[2.0, 1.0], [1.0, 2.0]]), np.ones(2), 1).round(6).tolist()
-    [[1.0], [1.0]]
-    """
-    root = np.sqrt(noise)
-    values, vectors = np.linalg.eigh(covariance / np.outer(root, root))
-    top = slice(-1, -n_factors - 1, -1)
-    # Not quite zero: a column of zeros would stay so under EM.
-    sizes = np.sqrt(np.maximum(values[top] - 1.0, 1e-3))
-    return canonical(root[:, None] * vectors[:, top] * sizes, noise)
 
 
 class ChiSquareTest(NamedTuple):
@@ -137,11 +105,11 @@ class FactorAnalysis(LoadingsEstimator):
         Smallest variance of the noise, as a share of the variance of the column (a Heywood case). A column that ends there is
         named in a warning.
     tol : float
-        Converged when the log-likelihood changes by no more than this share.
+        Converged when the gain to come is no more than this share of the log-likelihood, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
     method : str
-        How to climb: "em", "squarem", "online" and others.
+        How to climb; see ``seqem.catalog.METHODS``.
 
     Attributes
     ----------
@@ -167,9 +135,9 @@ class FactorAnalysis(LoadingsEstimator):
         n_factors: int = 1,
         *,
         min_uniqueness: float = 0.005,
-        tol: float = 1e-10,
-        max_iter: int = 1000,
-        method: str = "em",
+        tol: float = 1e-11,
+        max_iter: int = 10_000,
+        method: str = "squarem",
     ) -> None:
         self.n_factors = n_factors
         self.min_uniqueness = min_uniqueness
@@ -182,7 +150,7 @@ class FactorAnalysis(LoadingsEstimator):
 
     def _start(self, mean: Array, covariance: Array) -> FactorParams:
         noise = np.maximum(0.5 * np.square(self._scale), self._model().smallest)
-        return FactorParams(mean, conditional_loadings(covariance, noise, self.n_factors), noise)
+        return FactorParams(mean, canonical(conditional_loadings(covariance, noise, self.n_factors), noise), noise)
 
     def _check(self, n_rows: int, columns: ColumnSummary) -> None:
         D = len(columns.mean)
@@ -292,7 +260,7 @@ class FactorAnalysis(LoadingsEstimator):
     def transform(self, X: Any) -> Array:
         """Return the expected factors of each row given what is there of it, shape (N, q): Thomson's regression scores."""
         params = self._fitted.params
-        weighted, inner = _inner(params)
+        weighted, inner = posterior(params.loadings, params.noise)
         scores = (self._completed(X)[0] - params.mean) @ np.linalg.solve(inner, weighted.T).T
         return scores @ np.linalg.inv(self._rotation).T
 

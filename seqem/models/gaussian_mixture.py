@@ -32,8 +32,8 @@ class GaussianMixture(BaseMixture):
         "full", "tied", "diag", "spherical", or one of mclust's fourteen: EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV,
         VEV, EVV, VVV.
     tol : float
-        Converged when the log-likelihood changes by no more than this share; scikit-learn's default of 1e-3 a row stops far
-        from the maximum.
+        Converged when the gain to come is no more than this share of the log-likelihood, see ``StopRule.rest_tol``;
+        scikit-learn's default of 1e-3 a row stops far from the maximum.
     reg_covar : float
         Smallest variance along any direction: a constraint, where scikit-learn adds it to every variance.
     max_iter : int
@@ -80,9 +80,9 @@ class GaussianMixture(BaseMixture):
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        tol: float = 1e-8,
+        tol: float = 1e-10,
         reg_covar: float = 1e-6,
-        max_iter: int = 1000,
+        max_iter: int = 5000,
         n_init: int = 1,
         init_params: str = "kmeans",
         weights_init: Any = None,

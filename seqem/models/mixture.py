@@ -17,6 +17,7 @@ from seqem.distributions.protocol import Distribution
 from seqem.em.annealing import anneal
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
+from seqem.em.criteria import InformationCriteria
 from seqem.em.driver import FitResult, fit
 from seqem.em.history import History, Record
 from seqem.em.methods import accelerator
@@ -33,7 +34,7 @@ from seqem.shapes import AnyArray, Array, IntArray
 _BLOCK = 1 << 18
 
 
-class BaseMixture(Clustering):
+class BaseMixture(InformationCriteria, Clustering):
     """Fit, score, cluster and sample with a mixture; subclasses say of what.
 
     A subclass answers ``_family`` and ``_start``, and has ``n_components``, ``tol``, ``max_iter``, ``n_init``, ``method``,
@@ -63,7 +64,7 @@ class BaseMixture(Clustering):
     def _stop_rule(self) -> StopRule:
         if self.training == "stochastic":  # draws, not steps, make the objective rise and fall: go on to the limit
             return StopRule(max_iter=self.max_iter, fall_tol=np.inf)
-        return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
+        return StopRule(max_iter=self.max_iter, rest_tol=self.tol)
 
     def _rows(self, X: Any, *, reset: bool = False) -> AnyArray:
         """Return checked observations."""
@@ -219,20 +220,13 @@ class BaseMixture(Clustering):
     # -- choosing --------------------------------------------------------------------------------------
 
     @property
-    def n_parameters_(self) -> int:
+    def n_parameters_(self) -> int:  # type: ignore[override]
         """Number of free parameters."""
         return self._model().n_free(self._fitted.params)
 
-    def _information(self, X: Any, penalty: float) -> float:
-        return -2.0 * float(self.score_samples(X).sum()) + penalty * self.n_parameters_
-
-    def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion of data; the lower the better."""
-        return self._information(X, float(np.log(len(self._rows(X)))))
-
-    def aic(self, X: Any) -> float:
-        """Return Akaike's information criterion of data; the lower the better."""
-        return self._information(X, 2.0)
+    def _evidence(self, X: Any) -> tuple[float, int]:  # type: ignore[override]
+        scores = self.score_samples(X)
+        return float(scores.sum()), len(scores)
 
     def icl(self, X: Any) -> float:
         """Return the integrated completed likelihood criterion: BIC plus twice the entropy of the assignment."""
@@ -251,7 +245,7 @@ class Mixture(BaseMixture):
     n_components : int
         K.
     tol : float
-        Converged when the objective changes by no more than this share.
+        Converged when the gain to come is no more than this share of the objective, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
     n_init : int
@@ -286,8 +280,8 @@ class Mixture(BaseMixture):
         distribution: Distribution,
         n_components: int = 2,
         *,
-        tol: float = 1e-8,
-        max_iter: int = 1000,
+        tol: float = 1e-10,
+        max_iter: int = 5000,
         n_init: int = 1,
         method: str = "em",
         training: str = "posterior",

@@ -14,6 +14,7 @@ from seqem.core.rng import generator
 from seqem.core.rows import Rows
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
+from seqem.em.criteria import InformationCriteria
 from seqem.em.estimator import EMEstimator
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
@@ -69,7 +70,7 @@ class UnstructuredModel(NormalModel):
         return NormalParams(vector[:D] * self.scale, matrix)
 
 
-class NormalEstimator(EMEstimator):
+class NormalEstimator(InformationCriteria, EMEstimator):
     """Fit, score and sample normal models; a subclass answers ``_model``, ``_start`` and ``_check``."""
 
     tol: float
@@ -85,7 +86,7 @@ class NormalEstimator(EMEstimator):
         raise NotImplementedError
 
     def _stop_rule(self) -> StopRule:
-        return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
+        return StopRule(max_iter=self.max_iter, rest_tol=self.tol)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -206,6 +207,14 @@ class NormalEstimator(EMEstimator):
         """Return the mean log-density of the rows."""
         return float(self.score_samples(X).mean())
 
+    def impute(self, X: Any) -> Array:
+        """Return the rows with what is missing replaced by its expectation given what is there, shape (N, D)."""
+        return self._completed(X)[0]
+
+    def _evidence(self, X: Any) -> tuple[float, int]:  # type: ignore[override]
+        scores = self.score_samples(X)
+        return float(scores.sum()), len(scores)
+
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
         """Return rows drawn from the fitted distribution, shape (n_samples, D)."""
         mean, covariance = self.mean_, self.covariance_
@@ -223,11 +232,11 @@ class MultivariateNormal(NormalEstimator):
     Parameters
     ----------
     tol : float
-        Converged when the log-likelihood changes by no more than this share.
+        Converged when the gain to come is no more than this share of the log-likelihood, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
     method : str
-        How to climb: "em", "squarem", "online" and others.
+        How to climb; see ``seqem.catalog.METHODS``.
 
     Attributes
     ----------
@@ -243,7 +252,7 @@ class MultivariateNormal(NormalEstimator):
     [2.5, 3.417]
     """
 
-    def __init__(self, *, tol: float = 1e-10, max_iter: int = 1000, method: str = "em") -> None:
+    def __init__(self, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem") -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.method = method
@@ -253,6 +262,12 @@ class MultivariateNormal(NormalEstimator):
 
     def _start(self, mean: Array, covariance: Array) -> NormalParams:
         return NormalParams(mean, covariance)
+
+    @property
+    def n_parameters_(self) -> int:  # type: ignore[override]
+        """Number of free parameters."""
+        D = len(self.mean_)
+        return D + D * (D + 1) // 2
 
     def _check(self, n_rows: int, columns: ColumnSummary) -> None:
         if n_rows <= len(columns.mean):

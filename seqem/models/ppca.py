@@ -95,11 +95,11 @@ class ProbabilisticPCA(LoadingsEstimator):
     n_components : int
         q, less than the number of features.
     tol : float
-        Converged when the log-likelihood changes by no more than this share.
+        Converged when the gain to come is no more than this share of the log-likelihood, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
     method : str
-        How to climb: "em", "squarem", "online" and others.
+        How to climb; see ``seqem.catalog.METHODS``.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class ProbabilisticPCA(LoadingsEstimator):
     ([[0.71, 0.7, -0.02]], 0.00212)
     """
 
-    def __init__(self, n_components: int = 1, *, tol: float = 1e-10, max_iter: int = 1000, method: str = "em") -> None:
+    def __init__(self, n_components: int = 1, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem") -> None:
         self.n_components = n_components
         self.tol = tol
         self.max_iter = max_iter

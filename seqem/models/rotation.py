@@ -125,6 +125,13 @@ class LoadingsEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Norma
         """Variance of the noise."""
         return self._fitted.params.noise
 
+    @property
+    def n_parameters_(self) -> int:  # type: ignore[override]
+        """Number of free parameters, rotations apart."""
+        mean, loadings, noise = self._fitted.params
+        q = loadings.shape[1]
+        return mean.size + loadings.size - q * (q - 1) // 2 + noise.size
+
     def _identified(self, params: Any) -> Any:
         """Return the model in coordinates that no rotation moves along: errors are those of the canonical loadings."""
         return Identified(self._model(), params)

@@ -14,6 +14,7 @@ from sklearn.base import RegressorMixin
 from seqem.core.rows import Rows
 from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
+from seqem.em.criteria import InformationCriteria
 from seqem.em.driver import fit
 from seqem.em.estimator import EMEstimator
 from seqem.em.mapreduce import map_reduce
@@ -21,9 +22,10 @@ from seqem.em.methods import accelerator
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.models.bounds import bounds_of, refuse_infinite, refuse_open, values_of
+from seqem.models.formula import design, regressors_of
 from seqem.models.inputs import checked_rows, checked_weights
 from seqem.models.tobit_frame import Frame, start
-from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, covariance, newton, score_squares
+from seqem.models.tobit_model import TobitEM, TobitNewton, TobitParams, covariance, latent, newton, score_squares
 from seqem.models.tobit_predict import censored_mean, censoring, standard, truncated_mean
 from seqem.shapes import Array
 
@@ -35,7 +37,7 @@ _SMALLEST = 1e-8  # of the scale, in spreads of the response
 _KINDS = ("censored", "latent", "truncated")
 
 
-class Tobit(RegressorMixin, EMEstimator):
+class Tobit(RegressorMixin, InformationCriteria, EMEstimator):
     """Linear regression of a normal variable that is seen only between limits.
 
     Parameters
@@ -55,6 +57,8 @@ class Tobit(RegressorMixin, EMEstimator):
     ----------
     coef_, intercept_, scale_ : ndarray, float, float
         Coefficients, intercept and standard deviation of the latent variable.
+    formula_ : str
+        The formula, after ``from_formula``.
 
     Notes
     -----
@@ -88,24 +92,24 @@ class Tobit(RegressorMixin, EMEstimator):
         self.max_iter = max_iter
 
     @classmethod
-    def from_formula(cls, formula: str, data: pd.DataFrame, **options: Any) -> Self:
+    def from_formula(cls, formula: str, data: pd.DataFrame, *, sample_weight: Any = None, **options: Any) -> Self:
         """Return a model fitted to columns of a table, such as ``"affairs ~ age + rating"``.
 
-        ``options`` are those of the class. The formula's own intercept is used; terms give ``feature_names_in_``.
+        ``options`` are those of the class. The formula's own intercept is used; its terms give ``feature_names_in_``. Rows with a
+        missing cell are left out. New tables need the same columns; ``formula_`` is applied to them.
 
         Raises
         ------
         ParameterError
-            Where the library that reads formulas is not installed.
+            For a formula that cannot be read, or where the library that reads formulas is not installed.
         """
-        try:
-            from formulaic import model_matrix
-        except ImportError as error:
-            raise ParameterError("formulas need the package formulaic", hint="pip install formulaic") from error
-        sides = model_matrix(formula, data)
-        design = sides.rhs.drop(columns="Intercept", errors="ignore")
-        intercept = design.shape[1] < sides.rhs.shape[1]
-        return cls(fit_intercept=intercept, **options).fit(design, sides.lhs.iloc[:, 0])
+        found = design(formula, data)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)[data.index.get_indexer(found.regressors.index)]
+        model = cls(**{**options, "fit_intercept": found.intercept})
+        model.fit(found.regressors, found.response, sample_weight)
+        model.formula_, model._levels, model._learning = formula, found.levels, found.learning
+        return model
 
     @property
     def _low(self) -> float:
@@ -187,6 +191,10 @@ class Tobit(RegressorMixin, EMEstimator):
         return x, bounds_of(y, self._low, self._high, len(x)), checked_weights(weights, len(x))
 
     def _regressors(self, X: Any, *, reset: bool = False) -> Array:
+        if reset:  # a new fit is by arrays until a formula says otherwise
+            for name in ("formula_", "_levels", "_learning"):
+                self.__dict__.pop(name, None)
+        X = self._by_formula(X)
         refuse_infinite(X)
         x = checked_rows(self, X, reset=reset)
         bad = np.argwhere(np.isnan(x))
@@ -195,6 +203,21 @@ class Tobit(RegressorMixin, EMEstimator):
                 f"X holds NaN in row {bad[0, 0]}, column {self._names[bad[0, 1]]}", expected="finite numbers"
             )
         return x
+
+    def _by_formula(self, X: Any) -> Any:
+        """Return the regressors of a table; others than tables of a formula's columns are returned as they are."""
+        if not hasattr(self, "_levels") or not hasattr(X, "columns") or set(self._names) <= set(X.columns):
+            return X
+        if not hasattr(self, "formula_"):
+            raise ParameterError(
+                "the formula of the fit is not at hand", hint="a file's formula is not run; set formula_"
+            )
+        if self._learning:
+            raise ParameterError(
+                "terms of the formula learn from the data they are made of", got=", ".join(self._learning),
+                expected="terms of single rows", hint="compute such columns before the fit",
+            )  # fmt: skip
+        return regressors_of(self.formula_, X, self._levels)
 
     @property
     def _names(self) -> list[str]:
@@ -219,7 +242,7 @@ class Tobit(RegressorMixin, EMEstimator):
         return float(self._fitted.params.scale)
 
     @property
-    def n_parameters_(self) -> int:
+    def n_parameters_(self) -> int:  # type: ignore[override]
         """Number of free parameters."""
         return len(self._fitted.params.coef) + 1
 
@@ -304,6 +327,24 @@ class Tobit(RegressorMixin, EMEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the variance of observed values, censored ones at their limits, that predictions explain."""
         return float(super().score(X, y, sample_weight))
+
+    def row_log_likelihood(self, X: Any, y: Any) -> Array:
+        """Return the log-likelihood of each row: a density where it is observed, a probability where it is censored."""
+        rows = self._framed(*self._checked(X, y, None))
+        return latent(self._frame.inner(self._fitted.params), rows).log_likelihood
+
+    def bounds(self, y: Any) -> Array:
+        """Return lower and upper bounds of the latent variable, shape (N, 2): equal where it is observed."""
+        return bounds_of(y, self._low, self._high, len(y))
+
+    def residuals(self, X: Any, y: Any) -> Array:
+        """Return residuals in standard deviations; of a censored row, expected given that it is (Gourieroux et al. 1987)."""
+        rows = self._framed(*self._checked(X, y, None))
+        return latent(self._frame.inner(self._fitted.params), rows).mean
+
+    def _evidence(self, X: Any, y: Any) -> tuple[float, int]:  # type: ignore[override]
+        scores = self.row_log_likelihood(X, y)
+        return float(scores.sum()), len(scores)
 
     def predict_censoring(self, X: Any) -> Array:
         """Return the probabilities to be censored on the left, observed, and censored on the right, shape (N, 3)."""

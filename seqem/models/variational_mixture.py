@@ -120,7 +120,7 @@ class BayesianGaussianMixture(Clustering):
     covariance_type : {"full", "tied", "diag", "spherical"}
         Shape of the covariances.
     tol : float
-        Converged when the lower bound changes by no more than this share.
+        Converged when the gain to come is no more than this share of the lower bound, see ``StopRule.rest_tol``.
     max_iter : int
         Iterations at most.
     n_init : int
@@ -188,13 +188,20 @@ class BayesianGaussianMixture(Clustering):
         self.random_state = random_state
 
     def _model(self) -> VariationalMixture:  # type: ignore[override]  # has no free coordinates
-        return self._variational
+        """Return the model with the priors that the data have completed."""
+        gamma = self.weight_concentration_prior
+        process = self.weight_concentration_prior_type == "dirichlet_process"
+        return VariationalMixture(
+            NormalWishart(self.covariance_type, self._prior),
+            1.0 / self.n_components if gamma is None else gamma,
+            process,
+        )
 
     def _stop_rule(self) -> StopRule:
-        return StopRule(max_iter=self.max_iter, rel_tol=self.tol)
+        return StopRule(max_iter=self.max_iter, rest_tol=self.tol)
 
-    def _prior(self, x: AnyArray) -> VariationalMixture:
-        """Return the model with its priors, which the data complete."""
+    def _completed_prior(self, x: AnyArray) -> NormalWishartParams:
+        """Return the prior of the components, of which the data tell what is not given."""
         K, D = self.n_components, x.shape[1]
         if self.weight_concentration_prior_type not in _PRIORS:
             raise ParameterError(
@@ -202,8 +209,8 @@ class BayesianGaussianMixture(Clustering):
                 got=repr(self.weight_concentration_prior_type),
                 expected=_PRIORS,
             )
-        gamma = 1.0 / K if self.weight_concentration_prior is None else self.weight_concentration_prior
-        if not gamma > 0:
+        gamma = self.weight_concentration_prior
+        if gamma is not None and not gamma > 0:
             raise ParameterError("weight_concentration_prior is off", got=gamma, expected="a positive number")
         means = np.broadcast_to(
             x.mean(axis=0) if self.mean_prior is None else np.asarray(self.mean_prior, float), (K, D)
@@ -214,9 +221,7 @@ class BayesianGaussianMixture(Clustering):
         freedom = D if self.degrees_of_freedom_prior is None else self.degrees_of_freedom_prior
         dof = np.full(() if tied else K, float(freedom))
         scale = np.broadcast_to(self._scale(x), shape).copy()
-        prior = NormalWishartParams(means.copy(), beta, dof, scale)
-        process = self.weight_concentration_prior_type == "dirichlet_process"
-        return VariationalMixture(NormalWishart(self.covariance_type, prior), gamma, process)
+        return NormalWishartParams(means.copy(), beta, dof, scale)
 
     def _scale(self, x: AnyArray) -> Array:
         if self.covariance_prior is not None:
@@ -261,12 +266,12 @@ class BayesianGaussianMixture(Clustering):
             raise DataError(
                 "fewer rows than components", got=f"n_samples = {len(x)}", expected=f"at least {self.n_components}"
             )
-        self._variational = self._prior(x)
+        self._prior = self._completed_prior(x)
         shards = Rows(x, weights=checked_weights(sample_weight, len(x))).blocks(max(1024, _BLOCK // self.n_components))
 
         def once(rng: np.random.Generator) -> FitResult:
             first = self._start(x, rng)
-            model: Any = self._variational
+            model: Any = self._model()
             return fit(model, first, shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks)
 
         rng = generator(self.random_state)
@@ -278,7 +283,7 @@ class BayesianGaussianMixture(Clustering):
 
     def _start(self, x: AnyArray, rng: np.random.Generator) -> VariationalParams:
         """Return posteriors given the clusters of k-means."""
-        model, K = self._variational, self.n_components
+        model, K = self._model(), self.n_components
         point = start(MixtureOf(Gaussian(self.covariance_type), K), x, rng)
         resp = responsibilities(
             Gaussian(self.covariance_type).log_likelihood(point.component, x) + np.log(point.weights[0])
@@ -292,12 +297,12 @@ class BayesianGaussianMixture(Clustering):
 
     @property
     def _point(self) -> GaussianParams:
-        return self._variational.component.point(self._fitted.params.component)
+        return self._model().component.point(self._fitted.params.component)
 
     @property
     def weights_(self) -> Array:
         """Posterior means of the weights, shape (K,)."""
-        return self._variational.weights(self._fitted.params)
+        return self._model().weights(self._fitted.params)
 
     @property
     def weight_concentration_(self) -> Array:
@@ -324,7 +329,7 @@ class BayesianGaussianMixture(Clustering):
     def _posterior(self, X: Any) -> tuple[Array, Array]:
         params = self._fitted.params
         x = checked_rows(self, X, reset=False, allow_nan=False)
-        model = self._variational
+        model = self._model()
         return responsibilities(
             model.component.log_likelihood(params.component, x) + model.expected_log_weights(params)
         )

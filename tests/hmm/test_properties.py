@@ -44,14 +44,15 @@ def check(name, K, x, lengths, **options):
     ends = 0.0 if model.endprob_ is None else model.endprob_
     assert_allclose(model.transmat_.sum(1) + ends, 1.0, atol=1e-9)
     objective = np.array([r.objective for r in model.history_])
+    rounding = 1e-8 * max(1.0, np.abs(objective).max())
     if model.stop_reason_ == "objective_fell":
         # Honest, not monotone: eigenvalues at the floor beside ones 1e15 times as large are more than a matrix of
         # doubles can hold. The fit must say so and end at the best point that it saw.
         assert name == "gaussian-full"
         assert np.nanmax(np.abs(x)) ** 2 / model.covar_floor > 1e15
-        assert model.result_.objective == objective.max()
+        assert model.result_.objective >= objective.max() - rounding
         return
-    assert np.diff(objective).min() >= -1e-8 * max(1.0, np.abs(objective).max())
+    assert np.diff(objective).min() >= -rounding
 
 
 @st.composite

@@ -25,6 +25,7 @@ from seqem.models.mixture import Mixture
 from seqem.models.normal import MultivariateNormal
 from seqem.models.ppca import ProbabilisticPCA
 from seqem.models.tobit import Tobit
+from seqem.models.variational_mixture import BayesianGaussianMixture
 
 RNG = np.random.default_rng(0)
 ROWS = np.concatenate([RNG.normal(0, 1, (60, 2)), RNG.normal(6, 1, (60, 2))])
@@ -74,6 +75,7 @@ ROW_MODELS = {
     "factor-analysis": FactorAnalysis(1),
     "ppca": ProbabilisticPCA(1),
     "multivariate-normal": MultivariateNormal(),
+    "bayesian-gaussian-mixture": BayesianGaussianMixture(4, random_state=0),
 }
 
 

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from seqem.plot.clusters import cluster_ellipses
 from seqem.plot.emissions import emission_bars, emission_densities
 from seqem.plot.history import training_curve
+from seqem.plot.loadings import loadings_map
+from seqem.plot.path import parameter_path, touching_bounds
+from seqem.plot.residuals import censored_residuals
 from seqem.plot.states import state_posteriors
 from seqem.plot.style import PALETTE, colours
 from seqem.plot.transitions import transition_matrix
@@ -30,6 +34,13 @@ PICTURES = {
     "states": lambda ax: state_posteriors(RNG.dirichlet(np.ones(3), 50), path=np.zeros(50, int), ax=ax),
     "transitions": lambda ax: transition_matrix(np.eye(3), ax=ax),
     "bars": lambda ax: emission_bars(np.full((2, 4), 0.25), "ACGT", ax=ax),
+    "clusters": lambda ax: cluster_ellipses(np.eye(2), [np.eye(2)] * 2, [[0, 1], [np.nan, 1]], [0, 1], ax=ax),
+    "loadings": lambda ax: loadings_map(RNG.normal(size=(40, 3)), ax=ax),
+    "residuals": lambda ax: censored_residuals([0.0, 1.0], [0.5, -0.5], [True, False], ax=ax),
+    "path": lambda ax: parameter_path(
+        [0, 1, 2], [0, 1], [[-3, -2, -np.inf], [-1, 0, -2]], {"em": [[0, 0], [1, 1]]}, ax=ax
+    ),
+    "bounds": lambda ax: touching_bounds([0, 1, 2], [-3, -1, -2], {1.0: [-4, -1, -3]}, ax=ax),
     "densities": lambda ax: emission_densities(np.arange(4), np.ones((2, 4)), data=[1.0, np.nan, 2.0], ax=ax),
 }
 
@@ -153,3 +164,25 @@ def test_wrong_shapes_are_named(picture, message):
 def test_no_window_system_is_loaded():
     code = "import sys, seqem.plot.states, seqem.plot.history; print('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_ellipses_hold_half_and_95_percent():
+    covariance = np.array([[2.0, 0.7], [0.7, 0.5]])
+    points = RNG.multivariate_normal([1.0, -2.0], covariance, size=20_000)
+    ax = cluster_ellipses([[1.0, -2.0]], [covariance])
+    inside = [
+        patch.get_path().contains_points(patch.get_patch_transform().inverted().transform(points)).mean()
+        for patch in ax.patches
+    ]
+    np.testing.assert_allclose(inside, [0.5, 0.95], atol=0.012)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="expected"):
+        cluster_ellipses(np.zeros((2, 3)), np.zeros((2, 3, 3)))
+    with pytest.raises(ValueError, match="expected"):
+        loadings_map(np.zeros((2, 1)), columns=["a"])
+    with pytest.raises(ValueError, match="expected"):
+        censored_residuals([0.0], [0.0, 1.0], [True])
+    with pytest.raises(ValueError, match="expected"):
+        parameter_path([0, 1], [0], np.zeros((2, 1)), {})

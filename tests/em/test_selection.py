@@ -6,8 +6,8 @@ import pytest
 
 from seqem import GaussianHMM, PoissonHMM
 from seqem.core.tree import tree_equal
+from seqem.em.selection import CRITERIA, select
 from seqem.errors import NumericalError, ParameterError
-from seqem.hmm.selection import CRITERIA, select
 
 X = np.random.default_rng(3).poisson(np.repeat([2, 12, 40, 2, 40, 12], 60))
 RECIPE = PoissonHMM(random_state=0, n_iter=60, tol=1e-6)
@@ -20,7 +20,7 @@ def found():
 
 def test_the_true_number_of_states_is_found(found):
     assert found.best.n_components == 3
-    assert [row.n_components for row in found.table] == [1, 2, 3, 4, 5]
+    assert [row.settings["n_components"] for row in found.table] == [1, 2, 3, 4, 5]
     assert all(row.error is None and row.seconds > 0 for row in found.table)
 
 
@@ -41,7 +41,7 @@ def test_the_best_is_what_a_fit_of_its_own_gives(found):
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_criterion_decides(criterion):
     found = select(RECIPE, X, n_components=[1, 2, 3], criterion=criterion)
-    values = {row.n_components: getattr(row, criterion) for row in found.table}
+    values = {row.settings["n_components"]: getattr(row, criterion) for row in found.table}
     assert found.best.n_components == min(values, key=values.get)
     assert found.criterion == criterion
 
@@ -80,7 +80,7 @@ def test_a_number_of_states_that_fails_is_a_row_with_the_reason():
 
 
 def test_nothing_to_choose_from():
-    with pytest.raises(NumericalError, match="no number of states"):
+    with pytest.raises(NumericalError, match="no choice"):
         select(PoissonHMM(topology=np.eye(7, dtype=bool)), X, n_components=[2, 3])
     with pytest.raises(ParameterError, match="empty"):
         select(RECIPE, X, n_components=[])
