@@ -118,7 +118,9 @@ class ProbabilisticPCA(LoadingsEstimator):
     ([[0.71, 0.7, -0.02]], 0.00212)
     """
 
-    def __init__(self, n_components: int = 1, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem") -> None:
+    def __init__(
+        self, n_components: int = 1, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem"
+    ) -> None:
         self.n_components = n_components
         self.tol = tol
         self.max_iter = max_iter
