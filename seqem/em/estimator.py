@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any, Self
 
+import numpy as np
 from sklearn import exceptions as sklearn_exceptions
 from sklearn.base import BaseEstimator
 
+from seqem.core.tree import tree_map
+from seqem.em.bootstrap import Bootstrap, Interval, bootstrap
 from seqem.em.driver import FitResult, fit
 from seqem.em.history import History
 from seqem.em.methods import accelerator
@@ -42,6 +46,7 @@ class EMEstimator(BaseEstimator):
     """
 
     result_: FitResult
+    _training_shards: Sequence[Any]
 
     def _model(self) -> EMModel:
         """Return the model that the hyper-parameters describe."""
@@ -116,6 +121,60 @@ class EMEstimator(BaseEstimator):
         if shards is None:
             raise DataError("the data of the fit are not at hand", hint="pass them: standard_errors(X)")
         return standard_errors(self._identified(params), params, shards, executor=executor)
+
+    def confidence_intervals(
+        self, level: float = 0.95, X: Any = None, *, executor: Any = None, **known: Any
+    ) -> Interval:
+        """Return Wald intervals of every parameter: the estimate and standard errors to both sides.
+
+        Parameters
+        ----------
+        level : float
+            Probability that an interval covers the parameter.
+        X, executor, known
+            As for ``standard_errors``. Near the edge of its range a parameter's interval may reach beyond; those of
+            ``bootstrap`` do not.
+        """
+        reach = NormalDist().inv_cdf(0.5 + level / 2)
+        errors, params = self.standard_errors(X, executor=executor, **known), self._fitted.params
+        low, high = (tree_map(lambda x, e, side=side: x + side * reach * e, params, errors) for side in (-1.0, 1.0))
+        return Interval(low, high)
+
+    def bootstrap(self, n_replicates: int = 200, *, random_state: Any = None, executor: Any = None) -> Bootstrap:
+        """Return how estimates scatter over data drawn from the fitted model, each as large as those of the fit.
+
+        Parameters
+        ----------
+        n_replicates : int
+            Data sets; each is fitted from the estimate on, so that components keep their order.
+        random_state : int, Generator or None
+            Draws the data.
+        executor : concurrent.futures.Executor, optional
+            Runs the fits; the result does not depend on it.
+
+        Raises
+        ------
+        DataError
+            Where the data of the fit are gone, or the model cannot draw any.
+
+        References
+        ----------
+        B. Efron and R. Tibshirani (1986). Bootstrap methods for standard errors, confidence intervals, and other measures of
+        statistical accuracy. Statistical Science 1, 54-75.
+        """
+        if "_training_shards" not in vars(self):
+            raise DataError("the data of the fit are not at hand", hint="fit again in this process")
+        return bootstrap(self._replicate, n_replicates, random_state, executor)
+
+    def _replicate(self, rng: np.random.Generator) -> Any:
+        """Return the estimate from data drawn from the model."""
+        step = accelerator(getattr(self, "method", "em"), rng)
+        shards = self._drawn_like(self._training_shards, rng)
+        return fit(self._model(), self._fitted.params, shards, stop=self._stop_rule(), accelerate=step).params
+
+    def _drawn_like(self, shards: Sequence[Any], rng: np.random.Generator) -> Sequence[Any]:
+        """Return shards as large as these, drawn from the fitted model."""
+        raise DataError(f"{type(self).__name__} draws no data")
 
     def _identified(self, params: Any) -> EMModel:
         """Return the model in coordinates that the data determine, for standard errors."""

@@ -76,6 +76,7 @@ def fit_em(
     data: Any,
     method: str = "em",
     tol: float = 1e-10,
+    monotone: bool = True,
     max_iter: int = 10_000,
     log_prior: Callable[[Any], float] | None = None,
     expected_log_likelihood: Callable[[Any, Any, Any], float] | None = None,
@@ -102,6 +103,9 @@ def fit_em(
         "lbfgs" and other gradients need ``expected_log_likelihood``.
     tol : float
         Converged when the gain to come is no more than this share of the objective, see ``StopRule.rest_tol``.
+    monotone : bool
+        Whether the objective is one that EM climbs. If not, as with draws in the E-step, it may fall, and the fit converges
+        when the Euclidean norm of the change of the parameters is no more than ``tol``.
     max_iter : int
         Evaluations of the EM map at most.
     log_prior : callable, optional
@@ -134,7 +138,7 @@ def fit_em(
     """
     model = FunctionModel(e_step, m_step, log_prior, expected_log_likelihood, pack, unpack)
     shards = data if isinstance(data, list) and data and np.ndim(data[0]) else [data]
-    stop = StopRule(max_iter=max_iter, rest_tol=tol)
+    stop = StopRule(max_iter, rest_tol=tol) if monotone else StopRule(max_iter, param_tol=tol, fall_tol=np.inf)
     return fit(
         model,
         start,

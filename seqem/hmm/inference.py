@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,9 @@ class Inference(EMEstimator):
         """Number of free parameters of the fitted model."""
         fitted = "result_" in vars(self) and "_given" not in vars(self) and "_n_free" in vars(self)
         return self._n_free if fitted else self._model().n_free(self.params_)
+
+    def _drawn_like(self, shards: Sequence[SequenceBatch], rng: np.random.Generator) -> list[SequenceBatch]:
+        return [self._batch([self.sample(n, rng)[0] for n in shard.lengths.tolist()]) for shard in shards]
 
     def _evidence(self, X: Any, lengths: Any) -> tuple[float, int, int]:
         return self.score(X, lengths), self.n_parameters_, self._batch(X, lengths).n_rows

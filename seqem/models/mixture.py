@@ -217,6 +217,10 @@ class BaseMixture(InformationCriteria, Clustering):
         which = rng.choice(self.n_components, size=n_samples, p=params.weights[0])
         return self._family().sample(params.component, which, rng), which
 
+    def _drawn_like(self, shards: Sequence[Rows], rng: np.random.Generator) -> list[Rows]:
+        drawn = (self._rows(self.sample(len(shard), rng)[0]) for shard in shards)
+        return [Rows(_with_holes(x, shard.x), weights=shard.weights) for x, shard in zip(drawn, shards, strict=True)]
+
     # -- choosing --------------------------------------------------------------------------------------
 
     @property
@@ -300,6 +304,11 @@ class Mixture(BaseMixture):
 
     def _family(self) -> Distribution:
         return self.distribution
+
+
+def _with_holes(x: AnyArray, like: AnyArray) -> AnyArray:
+    """Return ``x`` with NaN where ``like`` has it."""
+    return np.where(np.isnan(like), np.nan, x) if like.dtype.kind == "f" else x
 
 
 def _labels(labels: Any, n: int, n_components: int) -> IntArray | None:

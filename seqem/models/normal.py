@@ -29,7 +29,7 @@ from seqem.models.patterns import (
     mixed_shards_of,
     shards_of,
 )
-from seqem.shapes import Array
+from seqem.shapes import Array, Mask
 
 # Methods that learn from one shard at a time, and the number of shards that they get.
 _SHARD_BY_SHARD = ("online", "incremental")
@@ -211,6 +211,11 @@ class NormalEstimator(InformationCriteria, EMEstimator):
         """Return the rows with what is missing replaced by its expectation given what is there, shape (N, D)."""
         return self._completed(X)[0]
 
+    def _drawn_like(self, shards: Sequence[Moments | Rows], rng: np.random.Generator) -> list[Moments | Rows]:
+        holes = np.concatenate([_holes(shard) for shard in shards])
+        x = self.sample(len(holes), rng)
+        return shards_of(Rows(np.where(holes, np.nan, x)))
+
     def _evidence(self, X: Any) -> tuple[float, int]:  # type: ignore[override]
         scores = self.score_samples(X)
         return float(scores.sum()), len(scores)
@@ -221,6 +226,13 @@ class NormalEstimator(InformationCriteria, EMEstimator):
         if n_samples < 1:
             raise ParameterError("n_samples is off", got=n_samples, expected="a positive integer")
         return generator(random_state).multivariate_normal(mean, covariance, size=n_samples, method="cholesky")
+
+
+def _holes(shard: Moments | Rows) -> Mask:
+    """Return what is missing of each row of a shard, shape (N, D)."""
+    if isinstance(shard, Rows):
+        return np.isnan(shard.x)
+    return np.repeat(~shard.seen, np.rint(shard.weights).astype(int), axis=0)
 
 
 class MultivariateNormal(NormalEstimator):

@@ -342,6 +342,23 @@ class Tobit(RegressorMixin, InformationCriteria, EMEstimator):
         rows = self._framed(*self._checked(X, y, None))
         return latent(self._frame.inner(self._fitted.params), rows).mean
 
+    def _replicate(self, rng: np.random.Generator) -> TobitParams:
+        step = newton if self.method == "newton" else accelerator(self.method, rng)
+        inner = self._frame.inner(self._fitted.params)
+        found = fit(
+            self._model(), inner, self._drawn_like(self._training_shards, rng), stop=self._stop_rule(), accelerate=step
+        )  # fmt: skip
+        return self._frame.natural(found.params)
+
+    def _drawn_like(self, shards: Sequence[Rows], rng: np.random.Generator) -> list[Rows]:
+        inner, low, high = self._frame.inner(self._fitted.params), self._low, self._high
+        out = []
+        for shard in shards:
+            latent = shard.x @ inner.coef + float(inner.scale) * rng.normal(size=len(shard)) + self._frame.level
+            bounds = bounds_of(latent, low, high, len(shard)) - self._frame.level
+            out.append(Rows(shard.x, bounds, shard.weights))
+        return out
+
     def _evidence(self, X: Any, y: Any) -> tuple[float, int]:  # type: ignore[override]
         scores = self.row_log_likelihood(X, y)
         return float(scores.sum()), len(scores)

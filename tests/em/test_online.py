@@ -34,6 +34,7 @@ def test_one_pass_over_many_draws_all_but_finds_the_maximum():
     assert best.log_likelihood - em.step(start).log_likelihood > 1000.0
 
 
+@pytest.mark.slow
 def test_fits_never_fall_and_reach_the_maximum():
     result = fit(
         PoissonMixture(), LONDON_START, shards_of(LONDON, 32), stop=StopRule(max_iter=20_000, param_tol=1e-9),

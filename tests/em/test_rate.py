@@ -53,6 +53,7 @@ def test_likelihood_ratios_of_nested_covariances():
         likelihood_ratio_test(free, equal)
 
 
+@pytest.mark.slow
 def test_bootstrap_finds_the_number_of_components():
     x = two_groups()
     fits = [GaussianMixture(k, covariance_type="tied", random_state=0).fit(x) for k in (1, 2, 3)]
