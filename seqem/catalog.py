@@ -44,6 +44,12 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "independent": Entry("seqem.distributions.independent:Independent", "columns of different kinds in one model"),
     "tied": Entry("seqem.distributions.tied:Tied", "a family some of whose single parameters are equal"),
     "regression": Entry("seqem.distributions.regression:Regression", "Gaussian regression on other columns"),
+    "poisson-regression": Entry(
+        "seqem.distributions.generalized_regression:PoissonRegression", "counts by regression on other columns"
+    ),
+    "logistic-regression": Entry(
+        "seqem.distributions.generalized_regression:LogisticRegression", "zeros and ones by regression on other columns"
+    ),
     "autoregressive": Entry(
         "seqem.distributions.autoregressive:AutoregressiveGaussian", "Gaussian regression on the rows before"
     ),
@@ -71,6 +77,9 @@ MODELS: dict[str, Entry] = {
     "mixture": Entry("seqem.models.mixture:Mixture", "mixture of any distribution"),
     "bayesian-gaussian-mixture": Entry(
         "seqem.models.variational_mixture:BayesianGaussianMixture", "mixture of Gaussians by variational Bayes"
+    ),
+    "kernel-mixture": Entry(
+        "seqem.models.kernel_mixture:KernelMixture", "mixture of densities of any shape, by kernels"
     ),
     "tobit": Entry("seqem.models.tobit:Tobit", "regression of a censored variable"),
     "factor-analysis": Entry("seqem.models.factor:FactorAnalysis", "factor analysis, by maximum likelihood"),

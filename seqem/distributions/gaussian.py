@@ -16,7 +16,7 @@ from seqem.distributions._start import centres, column_variance
 from seqem.distributions.fieldwise import Fieldwise
 from seqem.distributions.transforms import COVARIANCE, IDENTITY, LOG, Transform
 from seqem.errors import ParameterError
-from seqem.shapes import AnyArray, Array
+from seqem.shapes import AnyArray, Array, Mask
 
 COVARIANCE_TYPES = ("spherical", "diag", "full", "tied")
 
@@ -93,6 +93,14 @@ class Gaussian(Fieldwise):
     def factorises(self) -> bool:
         """Whether the coordinates are independent given the component."""
         return self.covariance_type in ("spherical", "diag")
+
+    def at_floor(self, params: GaussianParams) -> Mask:
+        """Return which components have a smallest variance, in any direction, that the floor holds, shape (K,)."""
+        if self.factorises:
+            smallest = params.covariance.reshape(len(params.mean), -1).min(axis=1)
+        else:
+            smallest = np.atleast_1d(np.linalg.eigvalsh(params.covariance).min(axis=-1))
+        return np.repeat(smallest <= self.floor * (1 + 1e-6), len(params.mean) // len(smallest))
 
     def transforms(self) -> tuple[Transform, ...]:
         """Return the transform of each field."""

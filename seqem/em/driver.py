@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
 from seqem.em.callbacks import Callback, Event
 from seqem.em.checkpoint import Resume
 from seqem.em.history import History, Record
@@ -80,7 +82,8 @@ def fit(
     Parameters
     ----------
     model : EMModel
-        The recipe.
+        The recipe. A method ``edge(params)``, where it has one, returns the parameters moved to the edge of their range if they
+        are on their way there, or else None; they are tried at the end.
     params : tree of arrays
         Where to start.
     shards : sequence
@@ -129,6 +132,7 @@ def fit(
         for callback in reversed(callbacks):
             farewell.callback(run.tell, callback, "end")
         verdict = run.until_stopped(step)
+        run.try_edge()
         run.result = run.outcome(verdict)
     if verdict.reason in _FAULTS:
         warnings.warn(f"{verdict.reason}: {verdict.detail}; the point before is kept", ConvergenceWarning, stacklevel=2)
@@ -207,6 +211,21 @@ class _Run:
         if verdict is not None and verdict.reason in _FAULTS:
             self.point = before
         return verdict
+
+    def try_edge(self) -> None:
+        """Go to the edge of the parameter space where the model points there and the objective is not lower.
+
+        A maximum at a variance or share of zero is one that steps only creep towards.
+        """
+        edge = getattr(self.em.model, "edge", None)
+        there = None if edge is None else edge(self.point.params)
+        if there is None:
+            return
+        with np.errstate(all="ignore"):
+            found = self.em.evaluate(there, "edge")
+        if self.point.objective <= found.objective < math.inf:
+            self.point = found
+            self.note()
 
     def outcome(self, verdict: Verdict) -> FitResult:
         # The free energy of incremental EM is a bound; what is reported is the log-likelihood itself.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any, Self
 
@@ -13,12 +14,14 @@ from sklearn.base import BaseEstimator
 from seqem.core.tree import tree_map
 from seqem.em.bootstrap import Bootstrap, Interval, bootstrap
 from seqem.em.driver import FitResult, fit
-from seqem.em.history import History
+from seqem.em.history import History, Record
+from seqem.em.mapreduce import data_of, map_reduce
 from seqem.em.methods import accelerator
+from seqem.em.online import Seen, learn, size_of
 from seqem.em.protocol import EMModel
 from seqem.em.stop import StopReason, StopRule
 from seqem.em.uncertainty import standard_errors
-from seqem.errors import DataError, NotFittedError
+from seqem.errors import DataError, NotFittedError, ParameterError
 
 
 class _NotFittedError(NotFittedError, sklearn_exceptions.NotFittedError):
@@ -66,6 +69,32 @@ class EMEstimator(BaseEstimator):
         self.result_ = fit(self._model(), params, shards, stop=self._stop_rule(), accelerate=step, **options)
         self._training_shards = shards
         return self
+
+    def _learn(self, model: EMModel, part: Any, start: Callable[[], Any]) -> Self:
+        """Learn from one more part of a stream, which goes on from the last fit or part; without any it begins at ``start()``."""
+        known = vars(self).get("result_")
+        seen: Seen | None = vars(self).get("_seen")
+        if known is None or seen is None or seen.params is not known.params:
+            seen, self._past = self._seen_by_fit(model, part), History()
+        self.__dict__.pop("_training_shards", None)  # not all that was learnt from, any more
+        started = time.perf_counter()
+        begin = None if seen is not None else start() if known is None else known.params
+        self._seen, score = learn(model, seen, part, begin)
+        self._past.append(Record(self._seen.n_parts, score, score, "online", time.perf_counter() - started))
+        self.result_ = FitResult(
+            self._seen.params, score, score, self._seen.n_parts, StopReason.CALLBACK, "the stream goes on", self._past
+        )
+        return self
+
+    def _seen_by_fit(self, model: EMModel, part: Any) -> Seen | None:
+        """Return what the data of the fit teach, as of parts as large as ``part``; None without a fit or its data."""
+        shards = vars(self).get("_training_shards")
+        if shards is None or "result_" not in vars(self):
+            return None
+        params = self._fitted.params
+        weight = sum(size_of(data_of(shard)) for shard in shards)
+        stats = map_reduce(model.e_step, params, shards, None).stats
+        return Seen(params, stats, weight, max(1, round(weight / max(size_of(part), 1.0))))
 
     @property
     def _fitted(self) -> FitResult:
@@ -115,12 +144,17 @@ class EMEstimator(BaseEstimator):
         ------
         DataError
             Without ``X``, where the data of the fit are gone.
+        ParameterError
+            Where the parameters have no coordinates, as those of kernel densities and of variational posteriors.
         """
         params = self._fitted.params
         shards = vars(self).get("_training_shards") if X is None else self._shards(X, **known)
         if shards is None:
             raise DataError("the data of the fit are not at hand", hint="pass them: standard_errors(X)")
-        return standard_errors(self._identified(params), params, shards, executor=executor)
+        model = self._identified(params)
+        if not hasattr(model, "pack"):
+            raise ParameterError(f"{type(self).__name__} has no standard errors", hint="try bootstrap()")
+        return standard_errors(model, params, shards, executor=executor)
 
     def confidence_intervals(
         self, level: float = 0.95, X: Any = None, *, executor: Any = None, **known: Any
@@ -181,4 +215,4 @@ class EMEstimator(BaseEstimator):
         return self._model()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_training_shards"}
+        return {k: v for k, v in super().__getstate__().items() if k not in ("_training_shards", "_seen")}

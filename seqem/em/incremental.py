@@ -16,7 +16,8 @@ class Incremental:
 
     What climbs is the free energy F(q, params) of Neal and Hinton, with the posteriors q of each shard taken where the
     parameters then were; ``log_likelihood`` of the points is F, which never falls and at the end is the log-likelihood. Keeps
-    the statistics of every shard. Make one for each fit.
+    the statistics of every shard. Make one for each fit. A pass that
+    lowers F is replaced by a plain EM step and the point says "em-fallback".
 
     References
     ----------
@@ -59,6 +60,9 @@ class Incremental:
             stats = recentred(model, stats, before, params)
         em.n_evaluations += 1
         self._last = Point(params, stats, self._free_energy(em, params), float(model.log_prior(params)), "incremental")
+        if self._last.objective < point.objective:
+            # Bounds of shards that are not followed by their own posteriors may be loose, where an M-step only nearly maximises.
+            return em.step(em.evaluate(point.params), "em-fallback")
         return self._last
 
     def _begin(self, em: EMMap, point: Point) -> None:

@@ -87,7 +87,7 @@ class Online:
 
     def _sizes_of(self, em: EMMap) -> Array:
         if self._sizes is None:
-            self._sizes = np.array([_size(data_of(shard)) for shard in em.shards])
+            self._sizes = np.array([size_of(data_of(shard)) for shard in em.shards])
         return self._sizes
 
 
@@ -128,7 +128,7 @@ def learn(model: EMModel, seen: Seen | None, data: Any, start: Any = None, power
     >>> float(seen.params)
     2.0
     """
-    size = _size(data)
+    size = size_of(data)
     if seen is None:
         step = model.e_step(start, data)
         params = model.m_step(step.stats, start)
@@ -147,7 +147,7 @@ def _moved(model: EMModel, params: Any, stats: Any, new: Any, rho: float) -> tup
     return after, recentred(model, stats, params, after)
 
 
-def _size(data: Any) -> float:
+def size_of(data: Any) -> float:
     """Return how many observations, or sequences, a shard holds, by their weights where it has any."""
     weights = getattr(data, "weights", None)
     return float(len(data)) if weights is None else float(np.sum(weights))

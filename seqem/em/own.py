@@ -29,6 +29,7 @@ class FunctionModel:
     expected: Callable[[Any, Any, Any], float] | None = None
     to_free: Callable[[Any], Array] | None = None
     from_free: Callable[[Array], Any] | None = None
+    to_edge: Callable[[Any], Any] | None = None
 
     def e_step(self, params: Any, shard: Any) -> EStep:
         """Return the statistics and the log-likelihood of a shard."""
@@ -47,6 +48,10 @@ class FunctionModel:
         if self.expected is None:
             raise TypeError("this needs Q: pass expected_log_likelihood to fit_em")
         return self.expected(stats, params, reference)
+
+    def edge(self, params: Any) -> Any:
+        """Return the parameters at the edge of their range, None where they are not on their way there."""
+        return None if self.to_edge is None else self.to_edge(params)
 
     def pack(self, params: Any) -> Array:
         """Return the parameters as a vector."""
@@ -82,6 +87,7 @@ def fit_em(
     expected_log_likelihood: Callable[[Any, Any, Any], float] | None = None,
     pack: Callable[[Any], Array] | None = None,
     unpack: Callable[[Array], Any] | None = None,
+    edge: Callable[[Any], Any] | None = None,
     executor: Executor | None = None,
     callbacks: Sequence[Callback] = (),
     resume: Resume | None = None,
@@ -114,6 +120,9 @@ def fit_em(
         ``(stats, params, reference) -> float``, Q up to a constant.
     pack, unpack : callable, optional
         To and from unconstrained vectors; by default the parameters as they are.
+    edge : callable, optional
+        ``params -> params`` at the edge of their range, such as a small variance set to zero, or None; tried when the fit is over
+        and kept where the objective is not lower. EM only creeps towards such a maximum.
     executor, callbacks, resume
         As in :func:`seqem.em.driver.fit`.
 
@@ -136,7 +145,7 @@ def fit_em(
     >>> print(result.stop_reason, round(float(result.params), 3))
     converged 1.151
     """
-    model = FunctionModel(e_step, m_step, log_prior, expected_log_likelihood, pack, unpack)
+    model = FunctionModel(e_step, m_step, log_prior, expected_log_likelihood, pack, unpack, edge)
     shards = data if isinstance(data, list) and data and np.ndim(data[0]) else [data]
     stop = StopRule(max_iter, rest_tol=tol) if monotone else StopRule(max_iter, param_tol=tol, fall_tol=np.inf)
     return fit(

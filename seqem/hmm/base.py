@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.special import logsumexp
 
-from seqem.chain.params import check_chain
+from seqem.chain.params import check_chain, stationary_distribution
 from seqem.chain.topology import start_mask, transition_mask
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
@@ -19,7 +21,7 @@ from seqem.em.callbacks import Callback, ProgressBar
 from seqem.em.checkpoint import Resume
 from seqem.em.driver import FitResult, fit
 from seqem.em.methods import accelerator
-from seqem.em.restarts import best_of
+from seqem.em.restarts import Climb, run_starts
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError, SeqemWarning
 from seqem.hmm.data import checked_batch, shard_rows
@@ -28,7 +30,10 @@ from seqem.hmm.model import HMMParams, MarkovModel
 from seqem.hmm.monitor import ConvergenceMonitor
 from seqem.hmm.starts import persistent_rows, random_rows
 from seqem.hmm.transitions import TransitionStep
+from seqem.shapes import Array
 
+# So many rows tell starts apart.
+_ROWS_TO_TELL_APART = 500
 SPACES = {"scaling": "scaled", "log": "log"}
 
 
@@ -284,27 +289,78 @@ class BaseHMM(Inference):
             raise DataError("no observations to fit", got=f"{len(batch)} empty sequences", expected="at least one row")
         shards = batch.shards(shard_rows(batch.n_rows))
         told: list[Callback] = [*callbacks, self.monitor_.follow, *([ProgressBar()] if self.verbose else [])]
+        many = self.n_init != 1
         run = partial(
-            fit, self._model_for(batch), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=told,
-            accelerate=accelerator(self.method), resume=resume,
+            self._climbed, self._model_for(batch), shards=shards, executor=None if many else executor, callbacks=told,
+            resume=resume,
         )  # fmt: skip
+        climb = Climb(
+            partial(self._start, batch), run, partial(self._described, batch), self._collapsed if many else None
+        )
         rng = generator(self.random_state)
-        self.result_ = self._best_fit(run, batch, rng)
+        self.result_, self.starts_ = run_starts(climb, self.n_init, rng, executor if many else None)
         self.monitor_.finish(self.result_.converged)
         self.__dict__.pop("_given", None)
         self._n_columns = _width(batch)
         self._training_shards = shards
         return self
 
+    def partial_fit(
+        self, X: Any, lengths: Any = None, *, labels: Any = None, state_prior: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from one more part of a stream, after a fit or from the beginning; then the first has to hold all states.
+
+        Parameters
+        ----------
+        X, lengths, labels, state_prior, sample_weight
+            As for ``fit``. Statistics forget what is long past (Cappe & Moulines 2009); a part weighs by its number of sequences.
+            ``history_`` has the log-likelihood of each part before it was learnt from.
+
+        Raises
+        ------
+        DataError
+            Where the observations do not fit those before.
+        """
+        self._check_fixed()
+        batch = self._batch(X, lengths, labels=labels, state_prior=state_prior, sample_weight=sample_weight)
+        if batch.n_rows == 0:
+            raise DataError("no observations to fit", got=f"{len(batch)} empty sequences", expected="at least one row")
+        if "result_" in vars(self) and self._n_columns is not None:
+            self._check_columns(batch, self._n_columns)
+        self._learn(self._model_for(batch), batch, lambda: self._start(batch, generator(self.random_state)))
+        self.__dict__.pop("_given", None)
+        self._n_columns = _width(batch)
+        return self
+
     def _model_for(self, batch: SequenceBatch) -> MarkovModel:
         """Return the model to fit to a batch, which may settle what the hyper-parameters leave open."""
         return self._model()
 
-    def _best_fit(self, run: Any, batch: SequenceBatch, rng: np.random.Generator) -> FitResult:
-        if self.n_init == 1:
-            return run(self._start(batch, rng))
-        best, self.starts_ = best_of(lambda child: run(self._start(batch, child)), self.n_init, rng)
-        return best
+    def _climbed(
+        self, model: MarkovModel, params: HMMParams, rng: np.random.Generator, max_iter: int | None, **options: Any
+    ) -> FitResult:
+        """Return the fit from a start, of ``max_iter`` iterations at most where that is given."""
+        rule = self._stop_rule()
+        stop = rule if max_iter is None else replace(rule, max_iter=max_iter)
+        return fit(model, params, stop=stop, accelerate=accelerator(self.method), **options)
+
+    def _described(self, batch: SequenceBatch, params: HMMParams) -> Array:
+        """Return the roots of the stationary density at rows, which do not depend on the order of the states."""
+        rows = batch.values[:: max(1, batch.n_rows // _ROWS_TO_TELL_APART)]
+        scores = logsumexp(
+            self._distribution().log_likelihood(params.emission, rows),
+            b=stationary_distribution(params.chain.trans),
+            axis=1,
+        )
+        return np.exp(0.5 * (scores - scores.max()))
+
+    def _collapsed(self, params: HMMParams) -> bool:
+        """Return whether some state, and not all, has shrunk to the floor of its variances."""
+        distribution: Any = self._distribution()
+        if not hasattr(distribution, "at_floor"):
+            return False
+        shrunk = distribution.at_floor(params.emission)
+        return bool(shrunk.any() and not shrunk.all())
 
 
 def _width(batch: SequenceBatch) -> int:

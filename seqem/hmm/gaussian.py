@@ -13,6 +13,7 @@ from seqem.core.batch import SequenceBatch
 from seqem.distributions.attributes import covariance_shape, covariances, finite, full_covariances, regularised
 from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import BaseHMM, Learned
 from seqem.shapes import Array
 
@@ -81,7 +82,7 @@ class GaussianHMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import BaseHMM, Learned
 
 
@@ -51,7 +52,7 @@ class HMM(BaseHMM):
         Baum-Welch, or counts of the best path.
     method : str
         How to climb: "em", "squarem", "daarem", "lbfgs", ...; see ``seqem.catalog.METHODS``.
-    n_init : int
+    n_init : int or Restarts
         Random starts, of which the best fit is kept; ``starts_`` tells of all.
 
     Attributes
@@ -98,7 +99,7 @@ class HMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

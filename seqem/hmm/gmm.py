@@ -14,6 +14,7 @@ from seqem.distributions.attributes import covariance_shape, covariances, finite
 from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.distributions.mixture import MixtureOf, MixtureParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import BaseHMM, Learned
 
 
@@ -82,7 +83,7 @@ class GMMHMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
         self._columns = 1

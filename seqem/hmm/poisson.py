@@ -12,6 +12,7 @@ import numpy as np
 from seqem.distributions.attributes import finite
 from seqem.distributions.poisson import Poisson, PoissonParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import BaseHMM, Learned
 
 
@@ -64,7 +65,7 @@ class PoissonHMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

@@ -13,6 +13,7 @@ from seqem.chain.topology import start_mask, transition_mask
 from seqem.core.batch import SequenceBatch
 from seqem.core.rng import RandomState
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.errors import ParameterError
 from seqem.hmm.base import BaseHMM, Learned
 from seqem.hmm.durations import FAMILIES, Duration, FreeDuration
@@ -93,7 +94,7 @@ class SemiMarkovHMM(BaseHMM):
         fixed: dict[str, Any] | None = None,
         tied_states: Any = None,
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

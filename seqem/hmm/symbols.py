@@ -15,6 +15,7 @@ from seqem.distributions.attributes import probability_rows
 from seqem.distributions.categorical import Categorical, CategoricalParams
 from seqem.distributions.multinomial import Multinomial, MultinomialParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import BaseHMM, Learned
 
 
@@ -70,7 +71,7 @@ class CategoricalHMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
         self.alphabet_: str | None = None
@@ -146,7 +147,7 @@ class MultinomialHMM(BaseHMM):
         stationary: bool = False,
         training: str = "posterior",
         method: str = "em",
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

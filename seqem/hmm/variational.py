@@ -22,6 +22,7 @@ from seqem.distributions.posteriors import (
     SymbolPosterior,
     positive,
 )
+from seqem.em.restarts import Restarts
 from seqem.hmm.base import Learned
 from seqem.hmm.variational_base import VariationalHMM, filled, mean_of, shaped
 from seqem.shapes import Array
@@ -76,7 +77,7 @@ class VariationalCategoricalHMM(VariationalHMM):
         init_params: str = "ste",
         implementation: str = "scaling",
         *,
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 
@@ -183,7 +184,7 @@ class VariationalGaussianHMM(VariationalHMM):
         init_params: str = "stmc",
         implementation: str = "scaling",
         *,
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
     ) -> None:
         self._set_shared(locals())
 

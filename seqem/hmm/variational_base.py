@@ -141,6 +141,10 @@ class VariationalHMM(BaseHMM):
         step = DirichletStep(self.startprob_prior_, self.transmat_prior_, held)
         return VariationalModel(self._emission_model(), step, space=self._space)
 
+    def _collapsed(self, params: HMMParams) -> bool:
+        """Return False: a prior holds every state."""
+        return False
+
     def _start(self, batch: SequenceBatch, rng: np.random.Generator) -> HMMParams:
         K, share = self.n_components, batch.n_rows / self.n_components
         known = {

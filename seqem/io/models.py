@@ -26,7 +26,7 @@ _COLUMNS = ("iteration", "objective", "log_likelihood", "seconds")
 _FIGURES = ("log_likelihood", "objective", "n_iter", "stop_reason", "stop_detail")
 _PLAIN = (bool, int, float, str, np.generic, type(None))
 # A formula is code: a file's own is never run.
-_APART = ("result_", "monitor_", "starts_", "_given", "_training_shards", "formula_")
+_APART = ("result_", "monitor_", "starts_", "_given", "_training_shards", "_seen", "_past", "formula_")
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.SeedSequence)
 
 
@@ -220,7 +220,9 @@ def _grown(outline: Any, arrays: Mapping[str, Any], path: str) -> Any:
 def _tree_type(target: str) -> type:
     """Return the named tuple of that name, if it is of a package whose modules the catalog names."""
     module, _, name = target.partition(":")
-    homes = {row.target.partition(":")[0].rpartition(".")[0] for row in (*DISTRIBUTIONS.values(), *_KINDS.values())}
+    homes = {"seqem.em"} | {
+        row.target.partition(":")[0].rpartition(".")[0] for row in (*DISTRIBUTIONS.values(), *_KINDS.values())
+    }
     if module.rpartition(".")[0] not in homes:
         raise ParameterError("parameters of an unknown kind", got=target)
     found = getattr(import_module(module), name)

@@ -212,6 +212,13 @@ class FactorAnalysis(LoadingsEstimator):
             )
         return self
 
+    def partial_fit(self, X: Any, y: None = None, sample_weight: Any = None) -> Self:
+        """Learn from one more part of a stream; see ``MultivariateNormal.partial_fit``. Loadings are not made canonical."""
+        super().partial_fit(X, y, sample_weight)
+        self._rotation = np.eye(self.n_factors)
+        self.goodness_of_fit_ = None
+        return self
+
     def _tested(self, shards: Sequence[Any]) -> ChiSquareTest | None:
         """Return the test of M. Bartlett (1950), British Journal of Psychology 3, 77-85, as R's factanal has it."""
         D, q, params = len(self._scale), self.n_factors, self.result_.params

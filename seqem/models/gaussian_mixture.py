@@ -12,6 +12,7 @@ from seqem.distributions.gaussian import Gaussian, GaussianParams
 from seqem.distributions.gaussian_shapes import GaussianShapes
 from seqem.distributions.mixture import MixtureParams
 from seqem.distributions.protocol import Distribution
+from seqem.em.restarts import Restarts
 from seqem.errors import DataError, ParameterError
 from seqem.models.mixture import BaseMixture
 from seqem.models.mixture_model import start
@@ -38,8 +39,9 @@ class GaussianMixture(BaseMixture):
         Smallest variance along any direction: a constraint, where scikit-learn adds it to every variance.
     max_iter : int
         Evaluations of the EM map at most.
-    n_init : int
-        Starts, of which the best is kept; ``starts_`` tells of all.
+    n_init : int or Restarts
+        Starts, of which the best is kept; ``starts_`` tells of all. :class:`seqem.em.restarts.Restarts` has short runs and starts
+        that are spread. A start that ends with a collapsed component is replaced.
     init_params : {"kmeans", "random", "random_from_data"}
         Clusters, random responsibilities, or random rows as means.
     weights_init, means_init, precisions_init : array-like, optional
@@ -83,7 +85,7 @@ class GaussianMixture(BaseMixture):
         tol: float = 1e-10,
         reg_covar: float = 1e-6,
         max_iter: int = 5000,
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
         init_params: str = "kmeans",
         weights_init: Any = None,
         means_init: Any = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -19,11 +19,9 @@ from seqem.em.callbacks import Callback
 from seqem.em.checkpoint import Resume
 from seqem.em.criteria import InformationCriteria
 from seqem.em.driver import FitResult, fit
-from seqem.em.history import History, Record
 from seqem.em.methods import accelerator
-from seqem.em.online import Seen, learn
-from seqem.em.restarts import best_of
-from seqem.em.stop import StopReason, StopRule
+from seqem.em.restarts import Climb, Restarts, run_starts
+from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.models.clustering import Clustering
 from seqem.models.inputs import checked_rows, checked_weights
@@ -32,6 +30,8 @@ from seqem.shapes import AnyArray, Array, IntArray
 
 # Numbers of a block's responsibilities: memory grows with it, not with the data, and it suits the cache.
 _BLOCK = 1 << 18
+# So many rows tell starts apart.
+_ROWS_TO_TELL_APART = 500
 
 
 class BaseMixture(InformationCriteria, Clustering):
@@ -44,7 +44,7 @@ class BaseMixture(InformationCriteria, Clustering):
     n_components: int
     tol: float
     max_iter: int
-    n_init: int
+    n_init: int | Restarts
     method: str
     training: str
     annealing: Sequence[float]
@@ -106,7 +106,7 @@ class BaseMixture(InformationCriteria, Clustering):
         sample_weight : array-like, shape (N,), optional
             Weights of the observations.
         executor : concurrent.futures.Executor, optional
-            Maps the E-step over blocks of rows; the result does not depend on it.
+            Maps the E-step over blocks of rows, or runs the starts where there are several; the result does not depend on it.
         callbacks : sequence of callables
             Told of every step.
         resume : Resume, optional
@@ -125,14 +125,25 @@ class BaseMixture(InformationCriteria, Clustering):
             raise DataError(
                 "fewer rows than components", got=f"n_samples = {len(x)}", expected=f"at least {self.n_components}"
             )
-        run = partial(fit, self._model(), shards=shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks)
+        many = self.n_init != 1
+        run = partial(
+            self._climbed, shards=shards, executor=None if many else executor, callbacks=callbacks, resume=resume
+        )
+        known = None if shards[0].y is None else np.asarray(labels)
+        seen = x[:: max(1, len(x) // _ROWS_TO_TELL_APART)]
+        climb = Climb(
+            partial(self._drawn, x, known, shards),
+            run,
+            partial(self._described, seen),
+            partial(self._collapsed, len(x)),
+        )
         rng = generator(self.random_state)
-        self.result_ = self._best_fit(run, x, shards[0].y is not None, labels, rng, resume)
+        self.result_, self.starts_ = run_starts(climb, self.n_init, rng, executor if many else None)
         self._training_shards = shards
         return self
 
     def partial_fit(self, X: Any, y: None = None, *, labels: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from one more part of a stream; the first part has to hold rows of every component.
+        """Learn from one more part of a stream, after a fit or from the beginning; then the first has to hold all components.
 
         Parameters
         ----------
@@ -145,41 +156,43 @@ class BaseMixture(InformationCriteria, Clustering):
         DataError
             Where the rows do not fit those before.
         """
-        first = "_seen" not in vars(self)
-        x = self._rows(X, reset=first)
-        if first:
-            self._parts = History()
-            self._seen: Seen | None = None
-        shard = Rows(x, _labels(labels, len(x), self.n_components), checked_weights(sample_weight, len(x)))
-        begin = self._start(x, generator(self.random_state)) if first else None
-        started = time.perf_counter()
-        self._seen, score = learn(self._model(), self._seen, shard, begin)
-        self._parts.append(Record(self._seen.n_parts, score, score, "online", time.perf_counter() - started))
-        self.result_ = FitResult(
-            self._seen.params, score, score, self._seen.n_parts, StopReason.CALLBACK, "the stream goes on", self._parts
-        )
-        return self
+        x = self._rows(X, reset="result_" not in vars(self))
+        part = Rows(x, _labels(labels, len(x), self.n_components), checked_weights(sample_weight, len(x)))
+        return self._learn(self._model(), part, lambda: self._start(x, generator(self.random_state)))
 
-    def _best_fit(
-        self, run: Any, x: AnyArray, labelled: bool, labels: Any, rng: np.random.Generator, resume: Resume | None
+    def _drawn(
+        self, x: AnyArray, labels: IntArray | None, shards: Sequence[Rows], rng: np.random.Generator
+    ) -> MixtureParams:
+        """Return parameters to begin with, annealed if asked for."""
+        params = self._start(x, rng) if labels is None else self._labelled_start(x, labels, rng)
+        return anneal(self._model(), params, shards, betas=self.annealing) if len(self.annealing) else params
+
+    def _climbed(
+        self, params: MixtureParams, rng: np.random.Generator, max_iter: int | None, **options: Any
     ) -> FitResult:
-        def once(rng: np.random.Generator) -> FitResult:
-            params = self._labelled_start(x, labels, rng) if labelled else self._start(x, rng)
-            if len(self.annealing):
-                params = anneal(self._model(), params, run.keywords["shards"], betas=self.annealing)
-            return run(params, accelerate=accelerator(self.method, rng), resume=resume)
+        """Return the fit from a start, of ``max_iter`` iterations at most where that is given."""
+        rule = self._stop_rule()
+        stop = rule if max_iter is None else replace(rule, max_iter=max_iter)
+        return fit(self._model(), params, stop=stop, accelerate=accelerator(self.method, rng), **options)
 
-        if self.n_init == 1:
-            return once(rng)
-        best, self.starts_ = best_of(once, self.n_init, rng)
-        return best
+    def _described(self, x: AnyArray, params: MixtureParams) -> Array:
+        """Return the roots of the density at rows: their distances are Hellinger's, whatever the order of the components."""
+        scores = responsibilities(self._model().joint(params, x))[0]
+        return np.exp(0.5 * (scores - scores.max()))
 
-    def _labelled_start(self, x: AnyArray, labels: Any, rng: np.random.Generator) -> MixtureParams:
+    def _collapsed(self, n_rows: int, params: MixtureParams) -> bool:
+        """Return whether some component, and not all, has shrunk to less than a row or to the floor of its variances."""
+        component = self._model().mixture.component
+        at_floor = component.at_floor(params.component) if hasattr(component, "at_floor") else np.zeros(1, bool)
+        shrunk = (params.weights[0] * n_rows < 1.0) | at_floor
+        return bool(shrunk.any() and not shrunk.all())
+
+    def _labelled_start(self, x: AnyArray, labels: IntArray, rng: np.random.Generator) -> MixtureParams:
         """Return a start in which known rows are in their components and the others where k-means puts them."""
         params = self._start(x, rng)
-        known = np.asarray(labels) >= 0
+        known = labels >= 0
         resp = responsibilities(self._model().joint(params, x))[1]
-        resp[known] = np.eye(self.n_components)[np.asarray(labels)[known]]
+        resp[known] = np.eye(self.n_components)[labels[known]]
         mixture = self._model().mixture
         component = mixture.component.maximise(
             mixture.component.accumulate(params.component, x, resp), params.component
@@ -252,8 +265,9 @@ class Mixture(BaseMixture):
         Converged when the gain to come is no more than this share of the objective, see ``StopRule.rest_tol``.
     max_iter : int
         Evaluations of the EM map at most.
-    n_init : int
-        Starts, of which the best is kept; ``starts_`` tells of all.
+    n_init : int or Restarts
+        Starts, of which the best is kept; ``starts_`` tells of all. :class:`seqem.em.restarts.Restarts` has short runs and starts
+        that are spread. A start that ends with a collapsed component is replaced.
     method : str
         How to climb; see ``seqem.catalog.METHODS``.
     training : {"posterior", "classification", "stochastic"}
@@ -286,7 +300,7 @@ class Mixture(BaseMixture):
         *,
         tol: float = 1e-10,
         max_iter: int = 5000,
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
         method: str = "em",
         training: str = "posterior",
         annealing: Sequence[float] = (),

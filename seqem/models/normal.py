@@ -131,7 +131,30 @@ class NormalEstimator(InformationCriteria, EMEstimator):
         shards = mixed_shards_of(rows, _N_SHARDS) if self.method in _SHARD_BY_SHARD else shards_of(rows)
         return self._fit_shards(shards, len(rows), executor=executor, callbacks=callbacks, resume=resume)
 
+    def partial_fit(self, X: Any, y: None = None, sample_weight: Any = None) -> Self:
+        """Learn from one more part of a stream, after a fit or from the beginning; then the first has to do for a fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``. Statistics forget what is long past (Cappe & Moulines 2009). ``history_`` has the log-likelihood of
+            each part before it was learnt from.
+
+        Raises
+        ------
+        DataError
+            Where the rows do not fit those before.
+        """
+        first = "result_" not in vars(self)
+        rows = self._rows(X, sample_weight, reset=first)
+        begin = self._begin([rows], len(rows)) if first else None
+        return self._learn(self._model(), rows, lambda: begin)
+
     def _fit_shards(self, shards: Sequence[Moments | Rows], n_rows: int, **options: Any) -> Self:
+        return self._run(self._begin(shards, n_rows), shards, **options)
+
+    def _begin(self, shards: Sequence[Moments | Rows], n_rows: int) -> Any:
+        """Return parameters to begin with, once the data have been found fit for the model."""
         columns = column_summary(shards)
         self._refuse_empty(columns)
         self._check(n_rows, columns)
@@ -140,7 +163,7 @@ class NormalEstimator(InformationCriteria, EMEstimator):
         apart = UnstructuredModel(self._scale), NormalParams(columns.mean, np.diag(np.square(self._scale)))
         stats = [apart[0].e_step(apart[1], shard).stats for shard in shards]
         whole = MomentStats(*(sum(parts) for parts in zip(*stats, strict=True)))
-        return self._run(self._start(*whole.estimate(columns.mean)), shards, **options)
+        return self._start(*whole.estimate(columns.mean))
 
     def _shards(self, X: Any, **known: Any) -> list[Moments | Rows]:
         return shards_of(self._rows(X, known.get("sample_weight"), reset=False))

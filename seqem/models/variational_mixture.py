@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from seqem.distributions.posteriors import NormalWishart, NormalWishartParams, d
 from seqem.em.callbacks import Callback
 from seqem.em.driver import FitResult, fit
 from seqem.em.protocol import EStep
-from seqem.em.restarts import best_of
+from seqem.em.restarts import Climb, Restarts, run_starts
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.models.clustering import Clustering
@@ -28,6 +29,8 @@ from seqem.models.mixture_model import responsibilities, start
 from seqem.shapes import AnyArray, Array, IntArray
 
 _BLOCK = 1 << 18
+# So many rows tell starts apart.
+_ROWS_TO_TELL_APART = 500
 _PRIORS = ("dirichlet_process", "dirichlet_distribution")
 
 
@@ -123,7 +126,7 @@ class BayesianGaussianMixture(Clustering):
         Converged when the gain to come is no more than this share of the lower bound, see ``StopRule.rest_tol``.
     max_iter : int
         Iterations at most.
-    n_init : int
+    n_init : int or Restarts
         Starts, of which the best bound is kept.
     weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}
         Prior of the weights.
@@ -165,7 +168,7 @@ class BayesianGaussianMixture(Clustering):
         covariance_type: str = "full",
         tol: float = 1e-9,
         max_iter: int = 2000,
-        n_init: int = 1,
+        n_init: int | Restarts = 1,
         weight_concentration_prior_type: str = "dirichlet_process",
         weight_concentration_prior: float | None = None,
         mean_precision_prior: float | None = None,
@@ -269,17 +272,30 @@ class BayesianGaussianMixture(Clustering):
         self._prior = self._completed_prior(x)
         shards = Rows(x, weights=checked_weights(sample_weight, len(x))).blocks(max(1024, _BLOCK // self.n_components))
 
-        def once(rng: np.random.Generator) -> FitResult:
-            first = self._start(x, rng)
-            model: Any = self._model()
-            return fit(model, first, shards, stop=self._stop_rule(), executor=executor, callbacks=callbacks)
-
+        many = self.n_init != 1
+        run = partial(self._climbed, shards=shards, executor=None if many else executor, callbacks=callbacks)
+        climb = Climb(
+            partial(self._start, x), run, partial(self._described, x[:: max(1, len(x) // _ROWS_TO_TELL_APART)])
+        )
         rng = generator(self.random_state)
-        if self.n_init == 1:
-            self.result_ = once(rng)
-        else:
-            self.result_, self.starts_ = best_of(once, self.n_init, rng)
+        self.result_, self.starts_ = run_starts(climb, self.n_init, rng, executor if many else None)
         return self
+
+    def _climbed(
+        self, params: VariationalParams, rng: np.random.Generator, max_iter: int | None, **options: Any
+    ) -> FitResult:
+        """Return the fit from a start, of ``max_iter`` iterations at most where that is given."""
+        model: Any = self._model()
+        rule = self._stop_rule()
+        return fit(model, params, stop=rule if max_iter is None else replace(rule, max_iter=max_iter), **options)
+
+    def _described(self, x: AnyArray, params: VariationalParams) -> Array:
+        """Return the roots of the expected density at rows, which do not depend on the order of the components."""
+        model = self._model()
+        scores = responsibilities(
+            model.component.log_likelihood(params.component, x) + model.expected_log_weights(params)
+        )[0]
+        return np.exp(0.5 * (scores - scores.max()))
 
     def _start(self, x: AnyArray, rng: np.random.Generator) -> VariationalParams:
         """Return posteriors given the clusters of k-means."""

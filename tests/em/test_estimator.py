@@ -10,6 +10,7 @@ import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from seqem import FactorAnalysis, MultivariateNormal, PoissonHMM, ProbabilisticPCA
 from seqem.core.tree import tree_equal
 from seqem.em.estimator import EMEstimator
 from seqem.em.stop import StopRule
@@ -77,3 +78,53 @@ def test_importing_the_package_and_its_driver_stays_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# -- streams -------------------------------------------------------------------------------------------
+
+
+def parts_of_a_chain(rng):
+    states = np.cumsum(rng.random(300) < 0.1) % 2
+    return rng.poisson(np.where(states == 0, 3, 15)), [100, 200]
+
+
+def parts_of_factors(rng):
+    return (rng.normal(size=(150, 1)) @ [[1.0, 0.8, 0.5]] + rng.normal(size=(150, 3)) + 100,)
+
+
+STREAMS = {
+    "hmm": (PoissonHMM(2, random_state=0), parts_of_a_chain, lambda m: np.sort(m.lambdas_.ravel()), [3, 15], 0.06),
+    "factors": (FactorAnalysis(1), parts_of_factors, lambda m: m.loadings_.ravel(), [1.0, 0.8, 0.5], 0.15),
+    "normal": (MultivariateNormal(), parts_of_factors, lambda m: np.diag(m.covariance_), [2.0, 1.64, 1.25], 0.15),
+    "pca": (ProbabilisticPCA(1), parts_of_factors, lambda m: m.mean_, [100.0, 100.0, 100.0], 0.01),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_teaches_what_is_true(name):
+    model, parts, found, truth, within = STREAMS[name]
+    model, rng = clone(model), np.random.default_rng(0)
+    first = parts(rng)
+    model.partial_fit(*first)
+    before = np.abs(found(model) / truth - 1).max()
+    for _ in range(60):
+        model.partial_fit(*parts(rng))
+    np.testing.assert_allclose(found(model), truth, rtol=within)
+    assert np.abs(found(model) / truth - 1).max() < before
+    assert len(model.history_) == 61
+    assert model.history_[0].kind == "online"
+    assert not model.converged_
+
+
+def test_a_stream_goes_on_from_a_fit():
+    rng = np.random.default_rng(1)
+    model = MultivariateNormal().fit(*parts_of_factors(rng))
+    mean = model.mean_
+    model.partial_fit(np.tile(mean + 1, (3, 1)))
+    # 150 rows are 50 parts of 3: the next one takes the share 51 ** -0.6.
+    np.testing.assert_allclose(model.mean_, mean + 51**-0.6, rtol=1e-9)
+    with pytest.raises(DataError):
+        model.partial_fit([[1.0, 2.0]])
+    chain = PoissonHMM(2, random_state=0).fit(*parts_of_a_chain(rng))
+    with pytest.raises(DataError, match="number of features"):
+        chain.partial_fit([[1, 2], [3, 4]])

@@ -67,3 +67,38 @@ def test_a_prior_moves_the_mode():
     )  # fmt: skip
     assert 0.5 < float(result.params) < LINKAGE_THETA
     assert (np.diff(result.history.objective) >= -1e-12).all()
+
+
+MEANS, WITHIN, SIZE = (
+    np.array([0.3, -0.2, 0.1, -0.15, 0.05]),
+    4.0,
+    6,
+)  # group means scatter less than chance would have them
+
+
+def between_groups(variance, means):
+    """E-step of the variance between groups, that within them known."""
+    total = variance + WITHIN / SIZE
+    share = variance / total
+    log_likelihood = -0.5 * (len(means) * np.log(2 * np.pi * total) + (means**2).sum() / total)
+    return np.array(
+        [len(means), (share * means) @ (share * means) + len(means) * share * WITHIN / SIZE]
+    ), log_likelihood
+
+
+@pytest.mark.parametrize("method", ["em", "squarem", "lbfgs"])
+def test_a_maximum_at_the_edge_is_reached(method):
+    steps = {"e_step": between_groups, "m_step": lambda s, _: s[1] / s[0], "start": 1.0, "data": MEANS, "max_iter": 60}
+    free = {"pack": lambda v: np.log([v]), "unpack": lambda z: np.exp(z[0])}
+    q = {"expected_log_likelihood": lambda s, v, _: -0.5 * (s[0] * np.log(v) + s[1] / v)}
+    crept = fit_em(**steps, **free, **q, method=method)
+    reached = fit_em(**steps, **free, **q, method=method, edge=lambda v: 0.0 if v < 0.1 else None)
+    assert crept.params > 0
+    assert reached.params == 0.0
+    assert reached.objective >= crept.objective
+    assert reached.history[-1].kind == "edge"
+
+
+def test_an_edge_that_is_lower_is_not_taken():
+    steps = {"e_step": between_groups, "m_step": lambda s, _: s[1] / s[0], "start": 1.0, "data": 10 * MEANS}
+    assert fit_em(**steps, edge=lambda v: 0.0).params > 0.1

@@ -7,11 +7,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import seqem
+from seqem import Gaussian, Mixture, PoissonHMM
 from seqem.core.tree import tree_equal
 from seqem.em.driver import fit
-from seqem.em.restarts import best_of
+from seqem.em.restarts import Climb, Restarts, _spread, best_of, run_starts
 from seqem.em.stop import StopRule
-from seqem.errors import ConvergenceWarning, NumericalError, ParameterError
+from seqem.errors import ConvergenceWarning, DegenerateWarning, NumericalError, ParameterError
+from seqem.io.models import load, save
 from tests.em.models import Bells, GaussianMixture, two_bells
 
 DATA = np.concatenate((two_bells(60), [9.0]))
@@ -86,3 +89,97 @@ def test_processes_do_not_matter():
         parallel = best_of(sometimes, 6, np.random.default_rng(2), executor)
     assert serial[1].n_failed == parallel[1].n_failed > 0
     assert tree_equal(serial[0].params, parallel[0].params)
+
+
+# -- whole estimators ------------------------------------------------------------------------------
+
+GROUPS = np.concatenate([np.random.default_rng(0).normal(m, 0.6, 30) for m in (0, 3, 8, 12, 20)])[:, None]
+
+
+def mixture(n_init, **options):
+    return Mixture(Gaussian("diag"), 5, n_init=n_init, random_state=0, tol=1e-8, **options)
+
+
+def test_short_runs_choose_the_start():
+    model = mixture(Restarts(8, short=3)).fit(GROUPS)
+    assert len(model.starts_) >= 8
+    assert all(start.n_iter <= 3 for start in model.starts_)
+    assert model.log_likelihood_ >= model.starts_.objective[model.starts_.best]
+    assert model.converged_
+
+
+def test_spread_starts_are_farther_apart_than_drawn_ones():
+    rng = np.random.default_rng(4)
+    climb = Climb(lambda rng: rng.normal(size=2), fit=None, describe=lambda params: params)
+    plain, spread = (np.array([p for p, _ in _spread(climb, Restarts(6, spread=s), rng)]) for s in (1, 20))
+
+    def gap(points):
+        return (np.linalg.norm(points[:, None] - points, axis=2) + 1e9 * np.eye(len(points))).min()
+
+    assert len(plain) == len(spread) == 6
+    assert gap(spread) > 2 * gap(plain)
+
+
+@pytest.mark.parametrize("policy", [3, Restarts(3, spread=4), Restarts(4, short=5)])
+def test_starts_of_an_estimator_do_not_depend_on_workers(policy):
+    x = np.random.default_rng(3).poisson(np.repeat([2, 12, 40, 2, 40, 12], 30))
+    for model, data in ((mixture(policy), GROUPS), (PoissonHMM(3, n_init=policy, random_state=0), x)):
+        alone = model.fit(data).result_.params
+        with ThreadPoolExecutor(2) as pool:
+            assert tree_equal(model.fit(data, executor=pool).result_.params, alone)
+
+
+def test_processes_run_starts():
+    model = mixture(4)
+    alone = model.fit(GROUPS).result_.params
+    with ProcessPoolExecutor(2) as pool:
+        assert tree_equal(model.fit(GROUPS, executor=pool).result_.params, alone)
+
+
+def test_a_policy_is_saved_with_the_estimator(tmp_path):
+    model = mixture(Restarts(2, short=4)).fit(GROUPS)
+    save(tmp_path / "m", model)
+    assert load(tmp_path / "m").n_init == Restarts(2, short=4)
+
+
+def lonely(n_init=1):
+    """A start with a component of its own on one datum, where the likelihood has no bound but the floor."""
+    x = np.append(GROUPS, [[40.0]], axis=0)
+    return seqem.GaussianMixture(3, n_init=n_init, random_state=0, init_params="random_from_data", reg_covar=1e-9), x
+
+
+def test_collapsed_components_are_counted_and_replaced():
+    model, x = lonely(30)
+    model.fit(x)
+    assert 0 < model.starts_.n_collapsed < len(model.starts_)
+    assert len(model.starts_) == 30 + sum(start.collapsed for start in model.starts_[:30])
+    assert model.covariances_.min() > 1e-3
+    collapsed = max(start.objective for start in model.starts_ if start.collapsed)
+    assert collapsed > model.log_likelihood_, "else it would not have been chosen anyway"
+
+
+def test_one_start_that_collapses_is_replaced():
+    x = np.append(GROUPS, [[40.0]], axis=0)
+    for seed in range(40):
+        model = seqem.GaussianMixture(4, random_state=seed, init_params="random_from_data", reg_covar=1e-9)
+        model.fit(x)
+        if model.starts_[0].collapsed:
+            break
+    assert len(model.starts_) > 1
+    assert not model.starts_[-1].collapsed
+    assert model.covariances_.min() > 1e-3
+
+
+def test_where_all_collapse_it_is_said():
+    x = np.repeat([[0.0], [1.0], [5.0]], [40, 1, 40], axis=0) + np.r_[np.zeros(41), np.linspace(0, 3, 40)][:, None]
+    with pytest.warns(DegenerateWarning, match="collapsed"):
+        seqem.GaussianMixture(3, random_state=0).fit(x)
+
+
+def test_policies_that_cannot_be():
+    for policy in (0, -1, Restarts(2, short=0), Restarts(1, spread=0), 1.5):
+        with pytest.raises(ParameterError, match="n_init"):
+            mixture(policy).fit(GROUPS)
+    climb = Climb(lambda rng: rng.normal(), fit=None)
+    with pytest.raises(ParameterError, match="cannot be spread"):
+        run_starts(climb, Restarts(2, spread=2), np.random.default_rng(0))

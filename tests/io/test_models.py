@@ -21,6 +21,7 @@ from seqem.io.archive import load_model, save_model
 from seqem.io.models import load, save
 from seqem.models.factor import FactorAnalysis
 from seqem.models.gaussian_mixture import GaussianMixture
+from seqem.models.kernel_mixture import KernelMixture
 from seqem.models.mixture import Mixture
 from seqem.models.normal import MultivariateNormal
 from seqem.models.ppca import ProbabilisticPCA
@@ -66,11 +67,14 @@ SIMPLE = {
     "vonmises": ANGLES,
     "autoregressive": ROWS,
     "regression": ROWS,
+    "poisson-regression": np.hstack([COUNTS, ROWS[::-1, :1]]),
+    "logistic-regression": np.hstack([COUNTS % 2, ROWS]),
     "multivariate-t": ROWS,
 }
 ROW_MODELS = {
     "mixture": Mixture(Poisson(), 2, random_state=0),
     "gaussian-mixture": GaussianMixture(2, covariance_type="VEE", random_state=0),
+    "kernel-mixture": KernelMixture(2, random_state=0),
     "tobit": Tobit(0.0),
     "factor-analysis": FactorAnalysis(1),
     "ppca": ProbabilisticPCA(1),

@@ -68,6 +68,15 @@ CASES = {
             np.hstack([REAL, COUNTS]),
         ),
     ],
+    # Starts near the maximum: from far off these families take a shorter step than to the top of Q.
+    "poisson-regression": [
+        ({}, np.hstack([COUNTS[:, 1:], BITS])),
+        ({"coefficient_weight": 3.0}, np.hstack([COUNTS[:, 1:], BITS])),
+    ],
+    "logistic-regression": [
+        ({}, BITS),
+        ({"coefficient_weight": 3.0}, BITS),
+    ],
     "autoregressive": [
         ({"lags": 2}, REAL[:, :2]),
         ({"coefficient_weight": 3.0, "variance_prior": 0.5, "variance_weight": 2.0}, REAL[:, :2]),
