@@ -38,6 +38,9 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "multivariate-t": Entry(
         "seqem.distributions.multivariate_t:MultivariateT", "heavy-tailed rows with scale matrices"
     ),
+    "factor-gaussian": Entry(
+        "seqem.distributions.factor_gaussian:FactorGaussian", "Gaussians with the covariance of a few factors and noise"
+    ),
     "exponential": Entry("seqem.distributions.exponential:Exponential", "independent waiting times"),
     "gamma": Entry("seqem.distributions.gamma:Gamma", "independent positive Gamma variables"),
     "vonmises": Entry("seqem.distributions.vonmises:VonMises", "independent angles"),
@@ -80,6 +83,9 @@ MODELS: dict[str, Entry] = {
     ),
     "kernel-mixture": Entry(
         "seqem.models.kernel_mixture:KernelMixture", "mixture of densities of any shape, by kernels"
+    ),
+    "mixture-of-factor-analyzers": Entry(
+        "seqem.models.factor_mixture:MixtureOfFactorAnalyzers", "mixture of factor analyses"
     ),
     "tobit": Entry("seqem.models.tobit:Tobit", "regression of a censored variable"),
     "factor-analysis": Entry("seqem.models.factor:FactorAnalysis", "factor analysis, by maximum likelihood"),

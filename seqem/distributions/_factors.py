@@ -15,7 +15,7 @@ from seqem.shapes import AnyArray, Array, IntArray, Mask
 
 
 def posterior(loadings: Array, noise: Array) -> tuple[Array, Array]:
-    """Return ``noise^-1 loadings`` (D, q) and the posterior precision of the factors, ``I + loadings' noise^-1 loadings``."""
+    """Return ``noise^-1 loadings`` (D, q) and the factors' posterior precision, ``I + loadings' noise^-1 loadings``."""
     weighted = loadings / noise[..., None]
     return weighted, np.eye(loadings.shape[-1]) + _transposed(loadings) @ weighted
 
@@ -23,18 +23,16 @@ def posterior(loadings: Array, noise: Array) -> tuple[Array, Array]:
 def misfit(loadings: Array, noise: Array, second: Array) -> tuple[Array, Array]:
     """Return the log-determinant of the covariance V and the trace of ``V^-1 second``, in O(D^2 q)."""
     weighted, inner = posterior(loadings, noise)
-    scores = np.linalg.solve(inner, _transposed(weighted))
+    scores: AnyArray = np.linalg.solve(inner, _transposed(weighted))
     trace = (_diagonal(second) / noise).sum(axis=-1) - (weighted * (second @ _transposed(scores))).sum(axis=(-2, -1))
     return np.log(noise).sum(axis=-1) + np.linalg.slogdet(inner)[1], trace
 
 
-def improved(
-    covariance: Array, loadings: Array, noise: Array, smallest: Any, held: Any = False
-) -> tuple[Array, Array]:
+def improved(covariance: Array, loadings: Array, noise: Array, smallest: Any, held: Any = False) -> tuple[Array, Array]:
     """Return loadings and noise after one EM step on a covariance of rows, which raises their likelihood.
 
-    D. Rubin and D. Thayer (1982), EM algorithms for ML factor analysis, Psychometrika 47, 69-76. No variance of the noise ends
-    below ``smallest``; where ``held``, loadings stay.
+    D. Rubin and D. Thayer (1982), EM algorithms for ML factor analysis, Psychometrika 47, 69-76. No variance of the
+    noise ends below ``smallest``; where ``held``, loadings stay.
 
     Examples
     --------
@@ -43,10 +41,11 @@ def improved(
     ([[1.0], [1.0]], [1.0, 1.0])
     """
     weighted, inner = posterior(loadings, noise)
-    scores = np.linalg.solve(inner, _transposed(weighted))
+    scores: AnyArray = np.linalg.solve(inner, _transposed(weighted))
     cross = covariance @ _transposed(scores)
-    squares = np.linalg.inv(inner) + scores @ cross
-    loadings = np.where(held, loadings, _transposed(np.linalg.solve(squares, _transposed(cross))))
+    squares: AnyArray = np.linalg.inv(inner) + scores @ cross
+    free: AnyArray = np.linalg.solve(squares, _transposed(cross))
+    loadings = np.where(held, loadings, _transposed(free))
     noise = _diagonal(covariance) - (loadings * (2.0 * cross - loadings @ squares)).sum(axis=-1)
     return loadings, np.maximum(noise, smallest)
 
@@ -70,7 +69,7 @@ def conditional_loadings(covariance: Array, noise: Array, n_factors: int) -> Arr
 
 
 def pivots(loadings: Array) -> IntArray:
-    """Return the q - 1 rows whose zeros pin one matrix of loadings (D, q) down: row j has none but zeros beyond column j.
+    """Return the q - 1 rows whose zeros pin one matrix of loadings (D, q) down: row j has only zeros beyond column j.
 
     Those of the matrix itself where it has such rows; else rows that span most, as a stable choice of coordinates.
 
@@ -94,7 +93,7 @@ def echelon(loadings: Array, rows: IntArray) -> Array:
     Examples
     --------
     >>> echelon(np.array([[3.0, 4.0], [1.0, 0.0]]), np.array([0])).round(6).tolist()
-    [[5.0, 0.0], [0.6, -0.8]]
+    [[5.0, 0.0], [0.6, 0.8]]
     """
     turned = loadings @ np.linalg.qr(loadings[rows].T, mode="complete")[0]
     turned *= np.where((turned * loadings).sum(axis=0) < 0, -1.0, 1.0)
@@ -110,7 +109,7 @@ def _pinned(shape: tuple[int, ...], rows: IntArray) -> Mask:
 
 
 class Echelon:
-    """Entries of the echelon form of every matrix of loadings (K, D, q) that is not kept: coordinates without rotations."""
+    """Entries of the echelon form of every matrix of loadings (K, D, q) not kept: coordinates without rotations."""
 
     def _forms(self, value: Array, kept: Mask) -> Iterator[tuple[int, Array, Mask]]:
         """Yield each free component with its echelon form and where that is free."""
@@ -137,9 +136,9 @@ class Echelon:
         return int((~kept.all(axis=(1, 2))).sum()) * (D * q - q * (q - 1) // 2)
 
 
-def _transposed(matrix: Array) -> Array:
+def _transposed(matrix: AnyArray) -> AnyArray:
     return np.swapaxes(matrix, -1, -2)
 
 
-def _diagonal(matrix: Array) -> AnyArray:
+def _diagonal(matrix: AnyArray) -> AnyArray:
     return np.diagonal(matrix, axis1=-2, axis2=-1)

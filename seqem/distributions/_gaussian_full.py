@@ -16,7 +16,7 @@ from seqem.kernels.gaussian import FRAMES, LANES, density_full, moments_full
 from seqem.shapes import Array, IntArray, Mask
 
 
-def _patterns(x: Array) -> Iterator[tuple[Mask, IntArray]]:
+def patterns(x: Array) -> Iterator[tuple[Mask, IntArray]]:
     """Yield each pattern of observed coordinates among incomplete rows, and these rows."""
     holes = np.isnan(x)
     if not holes.any():  # the whole is looked through faster than row after row
@@ -53,7 +53,7 @@ def log_likelihood(mean: Array, matrix: Array, x: Array) -> Array:
     scratch = np.zeros((FRAMES, D)), np.empty((FRAMES, LANES))
     rows = np.ascontiguousarray(x - middle)
     density_full(rows, _lanes(factor[:, i, j]), _lanes(shift), _lanes(constant), *scratch, out)
-    for seen, at in _patterns(x):
+    for seen, at in patterns(x):
         out[at] = _marginal(mean[:, seen], matrix[:, seen][:, :, seen], x[at][:, seen])
     return out
 
@@ -78,15 +78,15 @@ def log_likelihood_tied(mean: Array, matrix: Array, x: Array) -> Array:
 
 def moments(mean: Array, matrix: Array, x: Array, resp: Array) -> tuple[Array, Array, Array]:
     """Return mass (K,), first (K, D) and second (K, D, D) moments about ``mean``, missing ones expected."""
-    patterns = list(_patterns(x))
+    holed = list(patterns(x))
     whole, weights = (np.ascontiguousarray(a, dtype=np.float64) for a in (x, resp))
-    if patterns:
-        lost = np.concatenate([at for _, at in patterns])
+    if holed:
+        lost = np.concatenate([at for _, at in holed])
         whole, weights = whole.copy(), weights.copy()
         whole[lost] = weights[lost] = 0.0
     first, second = _complete_moments(mean, whole, weights)
     mass = column_sums(weights)
-    for seen, at in patterns:
+    for seen, at in holed:
         if seen.any():
             mass += resp[at].sum(axis=0)
             for k in range(len(mean)):

@@ -57,6 +57,11 @@ def canonical(loadings: Array, noise: Array) -> Array:
     return turned * np.where(turned.sum(axis=0) < 0, -1.0, 1.0) + 0.0
 
 
+def _signed_like(loadings: Array, reference: Array) -> Array:
+    """Return loadings with the signs of columns that bring them nearer to the reference."""
+    return loadings * np.where((loadings * reference).sum(axis=0) < 0, -1.0, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Identified:
     """A model with loadings in fewer coordinates: those of its own that no rotation moves along, about ``reference``.
@@ -97,8 +102,7 @@ class Identified:
         """Return the canonical parameters of a vector."""
         params = self.model.unpack(self.model.pack(self.reference) + self.basis @ vector, self.reference)
         loadings = canonical(params.loadings, params.noise)
-        same = np.where((loadings * self.reference.loadings).sum(axis=0) < 0, -1.0, 1.0)
-        return params._replace(loadings=loadings * same)
+        return params._replace(loadings=_signed_like(loadings, self.reference.loadings))
 
     def e_step(self, params: HasLoadings, shard: Any) -> EStep:
         """Return what the model returns."""
@@ -131,6 +135,11 @@ class LoadingsEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Norma
         mean, loadings, noise = self._fitted.params
         q = loadings.shape[1]
         return mean.size + loadings.size - q * (q - 1) // 2 + noise.size
+
+    def _replicate(self, rng: np.random.Generator) -> Any:
+        """Return the estimate from drawn data, with canonical loadings whose signs are those of the estimate."""
+        found, reference = super()._replicate(rng), self._fitted.params
+        return found._replace(loadings=_signed_like(canonical(found.loadings, found.noise), reference.loadings))
 
     def _identified(self, params: Any) -> Any:
         """Return the model in coordinates that no rotation moves along: errors are those of the canonical loadings."""

@@ -20,6 +20,7 @@ from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussian
 from seqem.io.archive import load_model, save_model
 from seqem.io.models import load, save
 from seqem.models.factor import FactorAnalysis
+from seqem.models.factor_mixture import MixtureOfFactorAnalyzers
 from seqem.models.gaussian_mixture import GaussianMixture
 from seqem.models.kernel_mixture import KernelMixture
 from seqem.models.mixture import Mixture
@@ -70,10 +71,12 @@ SIMPLE = {
     "poisson-regression": np.hstack([COUNTS, ROWS[::-1, :1]]),
     "logistic-regression": np.hstack([COUNTS % 2, ROWS]),
     "multivariate-t": ROWS,
+    "factor-gaussian": ROWS,
 }
 ROW_MODELS = {
     "mixture": Mixture(Poisson(), 2, random_state=0),
     "gaussian-mixture": GaussianMixture(2, covariance_type="VEE", random_state=0),
+    "mixture-of-factor-analyzers": MixtureOfFactorAnalyzers(2, random_state=0),
     "kernel-mixture": KernelMixture(2, random_state=0),
     "tobit": Tobit(0.0),
     "factor-analysis": FactorAnalysis(1),

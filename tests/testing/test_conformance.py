@@ -18,6 +18,8 @@ COUNTS = RNG.poisson(np.repeat([[2.0, 9.0]], N, axis=0))
 BITS = (RNG.random((N, 3)) < 0.4).astype(int)
 SYMBOLS = RNG.integers(0, 4, N)
 SETS = np.vstack([np.eye(4), [[1, 0, 1, 0], [1, 1, 1, 1]]])
+FACTOR_RNG = np.random.default_rng(3)
+FACTORS = np.repeat(FACTOR_RNG.normal(size=(N, 2)), 4, axis=1) + FACTOR_RNG.normal(size=(N, 8))
 NORMAL = {"mean_prior": 0.5, "mean_weight": 2.0, "covariance_prior": 0.3, "covariance_weight": 5.0}
 MATRIX = {**NORMAL, "covariance_prior": 0.3 * np.eye(3)}
 
@@ -61,6 +63,8 @@ CASES = {
         ({"distribution": Poisson(prior_shape=3.0, prior_rate=2.0), "groups": {"rate": [[1, 0], [0, 1]]}}, COUNTS),
     ],
     "multivariate-t": [({}, REAL), ({"floor": 1e-3, "df": 4.0}, REAL[:, :1])],
+    # Much noise: with little, an M-step ends short of the top of Q.
+    "factor-gaussian": [({}, FACTORS[:, :4]), ({"n_factors": 2, "floor": np.full(8, 1e-3)}, FACTORS)],
     "regression": [
         ({}, REAL),
         (
