@@ -13,7 +13,9 @@ from scipy.stats import chi2
 
 from seqem.core.checks import at_least
 from seqem.distributions._factors import conditional_loadings, improved, misfit, posterior
+from seqem.em.protocol import EStep
 from seqem.errors import DataError, ParameterError, SeqemWarning
+from seqem.models.factor_patterns import expected_factor_moments
 from seqem.models.patterns import ColumnSummary, Moments, MomentStats, NormalModel, whole_moments
 from seqem.models.rotation import LoadingsEstimator, canonical, rotation
 from seqem.shapes import Array, Mask
@@ -47,6 +49,10 @@ class FactorModel(NormalModel):
     def covariance(self, params: FactorParams) -> Array:
         """Return the covariance (D, D) of the rows."""
         return params.loadings @ params.loadings.T + np.diag(params.noise)
+
+    def expected(self, params: FactorParams, moments: Moments) -> EStep:
+        """Return expected moments and the log-likelihood of rows with holes."""
+        return expected_factor_moments(*params, moments)
 
     def misfit(self, params: FactorParams, second: Array) -> tuple[float, float]:
         """Return the log-determinant of the covariance V and the trace of ``V^-1 second``, in O(D^2 q)."""

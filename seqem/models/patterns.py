@@ -265,9 +265,13 @@ class NormalModel:
         """Return expected moments and the log-likelihood of a shard."""
         moments = gather(shard) if isinstance(shard, Rows) else shard
         if not moments.seen.all():
-            return expected_moments(params.mean, self.covariance(params), moments)
+            return self.expected(params, moments)
         stats = whole_moments(params.mean, moments)
         return EStep(stats, self.expected_log_likelihood(stats, params, params))
+
+    def expected(self, params: Any, moments: Moments) -> EStep:
+        """Return expected moments and the log-likelihood of rows with holes."""
+        return expected_moments(params.mean, self.covariance(params), moments)
 
     def log_prior(self, params: HasMean) -> float:
         """Return 0.0: maximum likelihood."""

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqem.em.protocol import EStep
 from seqem.errors import DataError, NumericalError, ParameterError, SeqemWarning
-from seqem.models.patterns import ColumnSummary, MomentStats, NormalModel
+from seqem.models.factor_patterns import expected_factor_moments
+from seqem.models.patterns import ColumnSummary, Moments, MomentStats, NormalModel
 from seqem.models.rotation import LoadingsEstimator
 from seqem.shapes import Array
 
@@ -41,6 +43,11 @@ class PPCAModel(NormalModel):
     def covariance(self, params: PPCAParams) -> Array:
         """Return the covariance (D, D) of the rows."""
         return params.loadings @ params.loadings.T + params.noise * np.eye(len(params.mean))
+
+    def expected(self, params: PPCAParams, moments: Moments) -> EStep:
+        """Return expected moments and the log-likelihood of rows with holes."""
+        noise = np.full(len(params.mean), params.noise)
+        return expected_factor_moments(params.mean, params.loadings, noise, moments)
 
     def m_step(self, stats: MomentStats, params: PPCAParams) -> PPCAParams:
         """Return the parameters that maximise Q: the closed form of Tipping and Bishop for the expected rows."""
