@@ -11,8 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import seqem
+from seqem.em.bound import free_energy
+from seqem.em.callbacks import Trace
 from seqem.em.own import FunctionModel
+from seqem.em.protocol import EStep
 from seqem.em.rate import rate_matrix
+from seqem.plot.path import parameter_path, touching_bounds
 
 # %%
 # A race
@@ -85,6 +89,34 @@ print(
 print(f"rate squared: {rates[-1] ** 2:.4f}")
 
 # %%
+# What EM climbs
+# --------------
+# An E-step gives a curve below the log-likelihood that touches it where the step was taken: the free energy. The M-step goes to the
+# top of that curve, and so never down on the likelihood. The flatter the curve's neighbourhood on the likelihood and the
+# sharper the curve, the shorter the step: that is what missing information does. Right, the way of both rates over the
+# likelihood, their shares held at the best.
+
+grid = np.linspace(1.5, 3.6, 150)
+p_best, rates_best = fits["daarem"].params
+curve = [e_step((p_best, np.array([rates_best[0], r])), None)[1] for r in grid]
+bounds = {}
+for at in (1.7, 2.2, rates_best[1]):
+    there = (p_best, np.array([rates_best[0], at]))
+    step = EStep(*e_step(there, None))
+    bounds[at] = np.array([free_energy(model, step, there, (p_best, np.array([rates_best[0], r]))) for r in grid])
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.5), layout="constrained")
+touching_bounds(grid, curve, bounds, name="rate of winter days", ax=left)
+
+x_axis, y_axis = np.linspace(0.8, 2.2, 60), np.linspace(2.1, 3.3, 60)
+surface = [[e_step((p_best, np.array([a, b])), None)[1] for a in x_axis] for b in y_axis]
+ways = {}
+for method in ("em", "squarem", "lbfgs"):
+    trace = Trace()
+    seqem.fit_em(**london, **free, method=method, tol=1e-16, max_iter=400, callbacks=[trace])
+    ways[method] = np.array([rates for _, rates in trace.params])
+parameter_path(x_axis, y_axis, surface, ways, names=("rate of summer days", "rate of winter days"), ax=right)
+
+# %%
 # No step size, no way out of the parameter space
 # ------------------------------------------------
 # Plain gradient ascent on the probability and the rates themselves has to be given a step. Large ones leave the space of
@@ -128,7 +160,8 @@ print("largest difference of the means after some steps, on two scales:", {k: f"
 # Optima are many, and some are traps
 # -----------------------------------
 # Neither way finds the global maximum by itself. From 40 random starts EM ends at several optima; without a floor under the
-# variances a component on a single point would have no end at all. A prior, a floor or several starts are the answer.
+# variances a component on a single point would have no end at all. A prior, a floor or several starts are the answer; seqem
+# warns where every start collapses.
 
 groups = np.concatenate([rng.normal(m, 0.7, 25) for m in (0, 3, 9, 12, 20)])[:, None]
 ends = seqem.GaussianMixture(5, n_init=40, init_params="random_from_data", random_state=0, tol=1e-10).fit(groups)
@@ -159,7 +192,12 @@ def group_e(between, _):
 creep = seqem.fit_em(
     e_step=group_e, m_step=lambda s, _: s / len(means), start=1.0, data=np.zeros(1), tol=0.0, max_iter=3000
 )
+edged = seqem.fit_em(
+    e_step=group_e, m_step=lambda s, _: s / len(means), start=1.0, data=np.zeros(1), max_iter=50,
+    edge=lambda between: 0.0 if between < 0.2 else None,
+)  # fmt: skip
 print(f"variance between groups after {creep.n_iter} steps: {float(creep.params):.5f}; at the maximum: 0")
+print(f"told of the edge, after {edged.n_iter} steps: {float(edged.params):.5f}")
 
 # %%
 # What this page told, checked:
@@ -179,3 +217,8 @@ assert paths["em"] < 1e-9 < 1e-3 < paths["gradient"]
 assert len(found) >= 3
 assert np.isfinite(lonely.log_likelihood_)
 assert 0 < float(creep.params) < 0.05
+assert edged.params == 0.0
+assert edged.objective > creep.objective
+for at, bound in bounds.items():
+    assert (bound <= np.array(curve) + 1e-9).all()
+    assert abs(np.interp(at, grid, bound) - np.interp(at, grid, curve)) < 0.01

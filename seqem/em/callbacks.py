@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seqem.em.history import History, Record
@@ -107,6 +107,32 @@ class LogProgress:
                 record.objective,
                 event.gain,
             )
+
+
+@dataclass
+class Trace:
+    """Keep the parameters at the start and after every step, beside what ``history`` keeps.
+
+    Attributes
+    ----------
+    params : list of trees of arrays
+        One entry for each record of the history.
+
+    Examples
+    --------
+    >>> from seqem.models.normal import MultivariateNormal
+    >>> trace = Trace()
+    >>> model = MultivariateNormal(method="em").fit([[0.0, 1.0], [2.0, 2.0], [1.0, 9.0]], callbacks=[trace])
+    >>> len(trace.params) == len(model.history_)
+    True
+    """
+
+    params: list[Any] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Keep the parameters of the event."""
+        if event.stage != "end":
+            self.params.append(event.point.params)
 
 
 class ProgressBar:

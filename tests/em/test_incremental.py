@@ -29,6 +29,7 @@ def passes_to(gap, accelerate):
     return fit(PoissonMixture(), LONDON_START, shards, stop=rule, accelerate=accelerate, callbacks=[near]).n_iter
 
 
+@pytest.mark.slow
 def test_london_takes_about_half_of_the_passes():
     """546 of batch EM, 283 of incremental EM with blocks of 32 were measured for the project's facts."""
     plain, incremental = passes_to(1e-3, None), passes_to(1e-3, Incremental())

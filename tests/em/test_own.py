@@ -31,6 +31,7 @@ def test_linkage_by_every_method(method):
     assert float(result.params) == pytest.approx(LINKAGE_THETA, abs=within)
 
 
+@pytest.mark.slow
 def test_raw_coordinates_and_shards():
     def e_step(params, x):
         weights, rates = params

@@ -164,6 +164,7 @@ def test_the_score_is_the_slope_of_the_log_likelihood(holes):
     np.testing.assert_allclose(score(model, em.evaluate(params), at), slopes, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["squarem", "daarem", "incremental", "lbfgs"])
 def test_other_methods_do_not_end_lower(method):
     x = made()[0]
@@ -172,6 +173,7 @@ def test_other_methods_do_not_end_lower(method):
     assert other.log_likelihood_ >= plain.log_likelihood_ - 1e-3
 
 
+@pytest.mark.slow
 def test_standard_errors_are_near_the_scatter_of_estimates():
     options = {"random_state": 0, "method": "squarem"}
     truth = MixtureOfFactorAnalyzers(2, 2, **options).fit(made(n=1500)[0])

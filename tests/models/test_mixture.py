@@ -10,6 +10,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from seqem.distributions.bernoulli import Bernoulli
+from seqem.distributions.categorical import Categorical
 from seqem.distributions.exponential import Exponential
 from seqem.distributions.gamma import Gamma
 from seqem.distributions.gaussian import Gaussian
@@ -209,3 +210,23 @@ def test_a_stream_of_moving_means_keeps_its_variances():
         x = rng.normal(size=(300, 2)) + np.where(rng.random((300, 1)) < 0.5, 1e5, 1e5 + 8.0)
         model.partial_fit(x)
     assert model.covariances_ == pytest.approx(np.tile(np.eye(2), (2, 1, 1)), abs=0.12)
+
+
+def test_latent_classes_of_categorical_answers():
+    rng = np.random.default_rng(0)
+    kind = rng.random(1500) < 0.4
+    chances = np.array([[0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
+    x = np.column_stack([(rng.random(1500)[:, None] > chances[kind * 1].cumsum(axis=1)).sum(axis=1) for _ in range(5)])
+    x = np.where(rng.random(x.shape) < 0.05, np.nan, x)
+    family = Independent([(Categorical(n_symbols=3), [d]) for d in range(5)])
+    model = Mixture(family, 2, random_state=0).fit(x)
+    probs = np.array([part.probs for part in model.params_.parts])  # (D, K, 3)
+    joint = model.weights_ * np.prod(
+        [np.where(np.isnan(x[:, [d]]), 1.0, probs[d][:, np.nan_to_num(x[:, d]).astype(int)].T) for d in range(5)],
+        axis=0,
+    )
+    assert model.log_likelihood_ == pytest.approx(np.log(joint.sum(axis=1)).sum(), rel=1e-10)
+    first = int(model.weights_.argmin())
+    assert model.weights_[first] == pytest.approx(0.4, abs=0.05)
+    np.testing.assert_allclose(probs[:, first], np.tile(chances[1], (5, 1)), atol=0.06)
+    assert (model.predict(x) == np.where(kind, first, 1 - first)).mean() > 0.95
