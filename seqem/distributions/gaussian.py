@@ -10,6 +10,7 @@ import numpy as np
 from seqem.core.checks import at_least, rows
 from seqem.core.linalg import cholesky
 from seqem.distributions import _gaussian_diagonal as diagonal
+from seqem.distributions import _gaussian_few as few
 from seqem.distributions import _gaussian_full as full
 from seqem.distributions._normal_prior import NormalPrior, about
 from seqem.distributions._start import centres, column_variance
@@ -152,6 +153,20 @@ class Gaussian(Fieldwise):
         if self.covariance_type == "tied":
             second = second.reshape(self.groups, -1, *second.shape[1:]).sum(axis=1)
         return GaussianStats(mass, first, second)
+
+    def weigh(
+        self, params: GaussianParams, log_weights: Array, x: AnyArray, weights: Array
+    ) -> tuple[Array, Array, GaussianStats] | None:
+        """Return log-densities (N,) of a mixture of the components, their shares (K,) and statistics in one pass.
+
+        None where that does not pay: with many components or columns, common covariances, or missing entries.
+        """
+        if self.covariance_type == "tied" or not few.suits(params.mean, x):
+            return None
+        covariance = self._variance(params) if self.factorises else params.covariance
+        scores, mass, first, second = few.weigh(params.mean, covariance, log_weights, x, weights)
+        per_column = np.repeat(mass[:, None], params.mean.shape[1], axis=1) if self.factorises else mass
+        return scores, mass, GaussianStats(per_column, first, second)
 
     def recentre(self, stats: GaussianStats, old: GaussianParams, new: GaussianParams) -> GaussianStats:
         """Return moments about the means of ``old`` as moments about those of ``new``."""

@@ -145,6 +145,13 @@ class MixtureOf:
 
     def weigh(self, params: MixtureParams, x: AnyArray, weights: Array) -> tuple[Array, MixtureStats]:
         """Return log p(x_n), shape (N,), and the statistics of rows with weights (N,), of a single mixture."""
+        fused = getattr(self.component, "weigh", None)
+        if fused is not None:
+            with np.errstate(divide="ignore"):
+                found = fused(params.component, np.log(params.weights[0]), x, weights)
+            if found is not None:
+                scores, counts, stats = found
+                return scores, MixtureStats(counts[None], stats)
         block, blocks = self._exponentials(params, x)
         out, counts = np.empty(len(block)), np.zeros(block.shape[1])
         for at, top in blocks:
