@@ -11,7 +11,14 @@ import pytest
 from tests.conftest import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
-SLOW = {"14_em_or_gradient", "03_earthquakes", "06_dask_cluster", "08_durations"}
+SLOW = {
+    "03_earthquakes",
+    "06_dask_cluster",
+    "08_durations",
+    "10_protein_family",
+    "13_from_pyhmmer",
+    "14_em_or_gradient",
+}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_a_steep_but_finite_logistic_fit_is_the_glm():
     assert model.log_likelihood_ == pytest.approx(expected.llf, abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_lines_come_back_by_every_method(method):
     x, second = two_lines()
@@ -150,6 +151,7 @@ def test_no_step_falls_on_hard_data(kind, seed):
     assert climb[-1] > climb[0] + 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("method", "block", "outliers"),

@@ -61,6 +61,7 @@ def test_one_shard_is_plain_em():
     assert found.params.rates == pytest.approx(em.step(point).params.rates, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["spherical", "diag", "full", "tied"])
 @pytest.mark.parametrize("make", [Incremental, Online])
 def test_moments_about_parameters_that_move(covariance_type, make):

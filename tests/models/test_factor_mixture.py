@@ -91,6 +91,7 @@ def test_two_groups_of_iris_end_where_a_variance_is_at_its_floor(golden, iris):
 # -- one component is factor analysis -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("q", [1, 2])
 def test_one_component_is_factor_analysis(q, holes):
