@@ -81,6 +81,9 @@ MODELS: dict[str, Entry] = {
     "bayesian-gaussian-mixture": Entry(
         "seqem.models.variational_mixture:BayesianGaussianMixture", "mixture of Gaussians by variational Bayes"
     ),
+    "bayesian-mixture": Entry(
+        "seqem.models.bayesian_mixture:BayesianMixture", "mixture of other families by variational Bayes"
+    ),
     "kernel-mixture": Entry(
         "seqem.models.kernel_mixture:KernelMixture", "mixture of densities of any shape, by kernels"
     ),

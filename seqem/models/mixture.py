@@ -25,13 +25,8 @@ from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.models.clustering import Clustering
 from seqem.models.inputs import checked_rows, checked_weights
-from seqem.models.mixture_model import MixtureModel, responsibilities, start
+from seqem.models.mixture_model import BLOCK, MixtureModel, described, responsibilities, rows_that_tell, start
 from seqem.shapes import AnyArray, Array, IntArray
-
-# Numbers of a block's responsibilities: memory grows with it, not with the data, and it suits the cache.
-_BLOCK = 1 << 18
-# So many rows tell starts apart.
-_ROWS_TO_TELL_APART = 500
 
 
 class BaseMixture(InformationCriteria, Clustering):
@@ -79,7 +74,7 @@ class BaseMixture(InformationCriteria, Clustering):
         x = self._rows(X, reset=True)
         labels = _labels(known.get("labels"), len(x), self.n_components)
         return Rows(x, labels, checked_weights(known.get("sample_weight"), len(x))).blocks(
-            max(1024, _BLOCK // self.n_components)
+            max(1024, BLOCK // self.n_components)
         )
 
     def fit(
@@ -130,11 +125,10 @@ class BaseMixture(InformationCriteria, Clustering):
             self._climbed, shards=shards, executor=None if many else executor, callbacks=callbacks, resume=resume
         )
         known = None if shards[0].y is None else np.asarray(labels)
-        seen = x[:: max(1, len(x) // _ROWS_TO_TELL_APART)]
         climb = Climb(
             partial(self._drawn, x, known, shards),
             run,
-            partial(self._described, seen),
+            partial(self._described, rows_that_tell(x)),
             partial(self._collapsed, len(x)),
         )
         rng = generator(self.random_state)
@@ -176,9 +170,7 @@ class BaseMixture(InformationCriteria, Clustering):
         return fit(self._model(), params, stop=stop, accelerate=accelerator(self.method, rng), **options)
 
     def _described(self, x: AnyArray, params: MixtureParams) -> Array:
-        """Return the roots of the density at rows: their distances are Hellinger's, whatever the order of the components."""
-        scores = responsibilities(self._model().joint(params, x))[0]
-        return np.exp(0.5 * (scores - scores.max()))
+        return described(self._model().joint(params, x))
 
     def _collapsed(self, n_rows: int, params: MixtureParams) -> bool:
         """Return whether some component, and not all, has shrunk to less than a row or to the floor of its variances."""

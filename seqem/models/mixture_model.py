@@ -16,6 +16,10 @@ from seqem.errors import NumericalError, ParameterError
 from seqem.shapes import AnyArray, Array
 
 ASSIGNMENTS = ("posterior", "classification", "stochastic")
+# Numbers of a block's responsibilities: memory grows with it, not with the data, and it suits the cache.
+BLOCK = 1 << 18
+# So many rows tell starts apart.
+_ROWS_TO_TELL_APART = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +144,17 @@ def responsibilities(joint: Array) -> tuple[Array, Array]:
     total = resp.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(total) + top, resp / total[:, None]
+
+
+def rows_that_tell(x: AnyArray) -> AnyArray:
+    """Return some hundred rows, to tell starts apart by what they make of them."""
+    return x[:: max(1, len(x) // _ROWS_TO_TELL_APART)]
+
+
+def described(joint: Array) -> Array:
+    """Return roots of densities at rows, from log joint densities: their distances are Hellinger's, in any order of components."""
+    scores = responsibilities(joint)[0]
+    return np.exp(0.5 * (scores - scores.max()))
 
 
 def start(mixture: MixtureOf, x: AnyArray, rng: np.random.Generator, *, clusters: Any = None) -> MixtureParams:

@@ -10,6 +10,7 @@ from seqem.bio.alphabet import DNA
 from seqem.catalog import DISTRIBUTIONS, ESTIMATORS
 from seqem.core.batch import SequenceBatch
 from seqem.core.tree import tree_equal
+from seqem.distributions.exponential import Exponential
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.independent import Independent
 from seqem.distributions.mixture import MixtureOf
@@ -19,6 +20,7 @@ from seqem.hmm.semi_markov import SemiMarkovHMM
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 from seqem.io.archive import load_model, save_model
 from seqem.io.models import load, save
+from seqem.models.bayesian_mixture import BayesianMixture
 from seqem.models.factor import FactorAnalysis
 from seqem.models.factor_mixture import MixtureOfFactorAnalyzers
 from seqem.models.gaussian_mixture import GaussianMixture
@@ -83,6 +85,9 @@ ROW_MODELS = {
     "ppca": ProbabilisticPCA(1),
     "multivariate-normal": MultivariateNormal(),
     "bayesian-gaussian-mixture": BayesianGaussianMixture(4, random_state=0),
+    "bayesian-mixture": BayesianMixture(
+        Independent([(Exponential(), [0, 1]), (Gaussian("full"), [2, 3])]), 3, random_state=0
+    ),
 }
 
 
