@@ -107,7 +107,7 @@ def test_other_methods_do_not_end_lower(family, method):
 
 
 def test_neither_workers_nor_a_checkpoint_change_a_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqem.models.mixture._BLOCK", 64)
+    monkeypatch.setattr("seqem.models.mixture.BLOCK", 64)
     x = np.tile(draws("gaussian"), (12, 1)) + np.random.default_rng(0).normal(size=(3600, 1))
     make = Mixture(Gaussian("full"), 2, random_state=0, tol=1e-11)
     alone = make.fit(x).result_
