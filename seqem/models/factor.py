@@ -141,7 +141,7 @@ class FactorAnalysis(LoadingsEstimator):
         n_factors: int = 1,
         *,
         min_uniqueness: float = 0.005,
-        tol: float = 1e-11,
+        tol: float = 1e-13,
         max_iter: int = 10_000,
         method: str = "squarem",
     ) -> None:

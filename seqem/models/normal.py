@@ -287,7 +287,7 @@ class MultivariateNormal(NormalEstimator):
     [2.5, 3.417]
     """
 
-    def __init__(self, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem") -> None:
+    def __init__(self, *, tol: float = 1e-13, max_iter: int = 10_000, method: str = "squarem") -> None:
         self.tol = tol
         self.max_iter = max_iter
         self.method = method

@@ -126,7 +126,7 @@ class ProbabilisticPCA(LoadingsEstimator):
     """
 
     def __init__(
-        self, n_components: int = 1, *, tol: float = 1e-11, max_iter: int = 10_000, method: str = "squarem"
+        self, n_components: int = 1, *, tol: float = 1e-13, max_iter: int = 10_000, method: str = "squarem"
     ) -> None:
         self.n_components = n_components
         self.tol = tol
