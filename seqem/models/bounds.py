@@ -64,18 +64,6 @@ def _censored(values: Any, left: float, right: float) -> Array:
     return np.column_stack([low, high])
 
 
-def refuse_infinite(X: Any) -> None:
-    """Refuse infinite numbers by name of their column; what is no table of numbers is for others to refuse."""
-    names = [str(c) for c in getattr(X, "columns", [])]
-    table = X if isinstance(X, np.ndarray) else np.asarray(X) if names else None
-    if table is None or table.ndim != 2 or table.dtype.kind != "f":
-        return
-    bad = np.argwhere(np.isinf(table))
-    if len(bad):
-        row, column = bad[0].tolist()
-        raise DataError(f"X holds infinity in row {row}, column {names[column] if names else f'x{column}'}")
-
-
 def values_of(bounds: Array) -> Array:
     """Return one number for each row: what was observed, the middle of an interval, the finite bound, or 0."""
     low, high = bounds.T

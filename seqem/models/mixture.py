@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -22,9 +23,9 @@ from seqem.em.driver import FitResult, fit
 from seqem.em.methods import accelerator
 from seqem.em.restarts import Climb, Restarts, run_starts
 from seqem.em.stop import StopRule
-from seqem.errors import DataError, ParameterError
+from seqem.errors import DataError, DegenerateWarning, ParameterError
 from seqem.models.clustering import Clustering
-from seqem.models.inputs import checked_rows, checked_weights
+from seqem.models.inputs import checked_rows, checked_weights, silent_columns
 from seqem.models.mixture_model import BLOCK, MixtureModel, described, responsibilities, rows_that_tell, start
 from seqem.shapes import AnyArray, Array, IntArray
 
@@ -134,7 +135,28 @@ class BaseMixture(InformationCriteria, Clustering):
         rng = generator(self.random_state)
         self.result_, self.starts_ = run_starts(climb, self.n_init, rng, executor if many else None)
         self._training_shards = shards
+        self._warn_of_columns(x)
         return self
+
+    def _warn_of_columns(self, x: AnyArray) -> None:
+        """Say which columns say nothing: without any value, or, where that is what holds the variances up, without variance."""
+        if x.ndim != 2 or x.dtype.kind != "f":
+            return
+        empty, constant = silent_columns(x)
+        names = getattr(self, "feature_names_in_", range(x.shape[1]))
+        for what, bad in (("values", empty), ("variance", constant & self._all_at_floor())):
+            if bad.any():
+                named = ", ".join(str(names[c]) for c in np.flatnonzero(bad))
+                warnings.warn(f"no {what} in column {named}. Hint: leave it out", DegenerateWarning, stacklevel=3)
+        if self._all_at_floor() and not constant.any():
+            text = (
+                "variances of all components are at their floor: rows that are repeated, or fewer of them than columns"
+            )
+            warnings.warn(text, DegenerateWarning, stacklevel=3)
+
+    def _all_at_floor(self) -> bool:
+        component = self._model().mixture.component
+        return hasattr(component, "at_floor") and bool(component.at_floor(self._fitted.params.component).all())
 
     def partial_fit(self, X: Any, y: None = None, *, labels: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one more part of a stream, after a fit or from the beginning; then the first has to hold all components.

@@ -21,7 +21,7 @@ from seqem.em.mapreduce import map_reduce
 from seqem.em.methods import accelerator
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, ParameterError
-from seqem.models.bounds import bounds_of, refuse_infinite, refuse_open, values_of
+from seqem.models.bounds import bounds_of, refuse_open, values_of
 from seqem.models.formula import design, regressors_of
 from seqem.models.inputs import checked_rows, checked_weights
 from seqem.models.tobit_frame import Frame, start
@@ -195,7 +195,6 @@ class Tobit(RegressorMixin, InformationCriteria, EMEstimator):
             for name in ("formula_", "_levels", "_learning"):
                 self.__dict__.pop(name, None)
         X = self._by_formula(X)
-        refuse_infinite(X)
         x = checked_rows(self, X, reset=reset)
         bad = np.argwhere(np.isnan(x))
         if len(bad):

@@ -9,7 +9,7 @@ import pytest
 from sklearn.mixture import GaussianMixture as Peer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from seqem.errors import DataError, ParameterError
+from seqem.errors import DataError, DegenerateWarning, ParameterError
 from seqem.models.gaussian_mixture import GaussianMixture
 
 MCLUST = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
@@ -246,3 +246,16 @@ def test_constant_columns_and_repeated_rows_end_at_the_floor():
     model = GaussianMixture(2, random_state=0).fit(np.repeat(x, 2, axis=0))
     assert np.isfinite(model.log_likelihood_)
     assert np.linalg.eigvalsh(model.covariances_).min() >= 1e-6 * (1 - 1e-9)
+
+
+def test_columns_that_say_nothing_are_named():
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    with pytest.warns(DegenerateWarning, match="no variance in column b"):
+        GaussianMixture(2, random_state=0).fit(x.assign(b=5.0))
+    with pytest.warns(DegenerateWarning, match="no values in column a"):
+        GaussianMixture(2, random_state=0).fit(x.assign(a=np.nan))
+    with pytest.warns(DegenerateWarning, match="at their floor"):
+        GaussianMixture(2, random_state=0).fit(np.repeat(x.to_numpy()[:3], 20, axis=0))
+    with pytest.raises(DataError, match="infinity in row 4, column c"):
+        GaussianMixture(2, random_state=0).fit(x.assign(c=np.where(x.index == 4, np.inf, x["c"])))
