@@ -52,7 +52,7 @@ def silent_columns(x: Array) -> tuple[Mask, Mask]:
     ([False, True, False], [True, False, False])
     """
     seen = ~np.isnan(x)
-    empty = ~seen.any(axis=0)
+    empty = ~np.asarray(seen.any(axis=0))
     first = np.take_along_axis(x, seen.argmax(axis=0)[None], axis=0)
     return empty, ~empty & (np.where(seen, x, first) == first).all(axis=0)
 

@@ -158,7 +158,7 @@ def test_no_step_falls_on_hard_data(kind, seed):
     [("incremental", 1, 0), ("incremental", 1 << 18, 20), ("online", 1, 20), ("squarem", 1, 20)],
 )
 def test_shards_and_outliers_end_where_em_does(method, block, outliers, seed, monkeypatch):
-    monkeypatch.setattr("seqem.models.mixture._BLOCK", block)
+    monkeypatch.setattr("seqem.models.mixture.BLOCK", block)
     x, _ = two_lines(seed, 5000)
     x[:outliers, 0] = 1e4
     K = 3 if outliers else 2
