@@ -141,6 +141,12 @@ class VariationalHMM(BaseHMM):
         step = DirichletStep(self.startprob_prior_, self.transmat_prior_, held)
         return VariationalModel(self._emission_model(), step, space=self._space)
 
+    def _described(self, batch: SequenceBatch, params: HMMParams) -> Array:
+        """Return what the parameters at posterior means make of rows."""
+        emission = self._emission_of(self._attributes_of_all(params))
+        point = HMMParams(mean_of(params.start), mean_of(params.trans), None, emission)
+        return super()._described(batch, point)
+
     def _collapsed(self, params: HMMParams) -> bool:
         """Return False: a prior holds every state."""
         return False
@@ -157,6 +163,12 @@ class VariationalHMM(BaseHMM):
         start = positive(shaped(known["startprob_posterior_"], (K,), "startprob_posterior_"), "startprob_posterior_")
         trans = positive(shaped(known["transmat_posterior_"], (K, K), "transmat_posterior_"), "transmat_posterior_")
         return HMMParams(start, trans, None, self._posterior_of(known))
+
+    def partial_fit(self, X: Any, lengths: Any = None, **known: Any) -> NoReturn:
+        """Refuse: the priors are completed by all the data."""
+        raise ParameterError(
+            "posteriors are fitted to all data at once", hint="fit(X), or a HMM that is not variational"
+        )
 
     def standard_errors(self, X: Any = None, *, executor: Any = None, **known: Any) -> NoReturn:
         """Refuse: the posterior itself says how sure it is."""

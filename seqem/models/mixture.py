@@ -85,6 +85,7 @@ class BaseMixture(InformationCriteria, Clustering):
         *,
         labels: Any = None,
         sample_weight: Any = None,
+        begin: MixtureParams | None = None,
         executor: Executor | None = None,
         callbacks: Sequence[Callback] = (),
         resume: Resume | None = None,
@@ -101,6 +102,8 @@ class BaseMixture(InformationCriteria, Clustering):
             Known components, -1 where unknown.
         sample_weight : array-like, shape (N,), optional
             Weights of the observations.
+        begin : MixtureParams, optional
+            Where to begin, such as ``result_.params`` of another fit; by default the estimator's own start.
         executor : concurrent.futures.Executor, optional
             Maps the E-step over blocks of rows, or runs the starts where there are several; the result does not depend on it.
         callbacks : sequence of callables
@@ -127,7 +130,7 @@ class BaseMixture(InformationCriteria, Clustering):
         )
         known = None if shards[0].y is None else np.asarray(labels)
         climb = Climb(
-            partial(self._drawn, x, known, shards),
+            partial(self._drawn, x, known, shards, begin),
             run,
             partial(self._described, rows_that_tell(x)),
             partial(self._collapsed, len(x)),
@@ -177,10 +180,18 @@ class BaseMixture(InformationCriteria, Clustering):
         return self._learn(self._model(), part, lambda: self._start(x, generator(self.random_state)))
 
     def _drawn(
-        self, x: AnyArray, labels: IntArray | None, shards: Sequence[Rows], rng: np.random.Generator
+        self,
+        x: AnyArray,
+        labels: IntArray | None,
+        shards: Sequence[Rows],
+        given: MixtureParams | None,
+        rng: np.random.Generator,
     ) -> MixtureParams:
         """Return parameters to begin with, annealed if asked for."""
-        params = self._start(x, rng) if labels is None else self._labelled_start(x, labels, rng)
+        if given is not None:
+            params = given
+        else:
+            params = self._start(x, rng) if labels is None else self._labelled_start(x, labels, rng)
         return anneal(self._model(), params, shards, betas=self.annealing) if len(self.annealing) else params
 
     def _climbed(

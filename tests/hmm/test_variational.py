@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from seqem.core.tree import tree_equal
 from seqem.distributions.posteriors import dirichlet_divergence, wishart_divergence
+from seqem.em.restarts import Restarts
 from seqem.errors import DataError, NotFittedError, NumericalError, ParameterError
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
 
@@ -254,3 +255,11 @@ def test_more_errors():
     model.emissionprob_posterior_ = np.array([[1.0, -1.0], [1.0, 1.0]])
     with pytest.raises(ParameterError, match="emissionprob_posterior_"):
         model.fit([[0], [1]])
+
+
+def test_a_stream_is_refused_and_starts_are_spread():
+    x = np.random.default_rng(0).normal(np.repeat([0.0, 5.0, 0.0], 30))[:, None]
+    with pytest.raises(ParameterError, match="all data at once"):
+        VariationalGaussianHMM(2).partial_fit(x)
+    model = VariationalGaussianHMM(2, n_init=Restarts(2, spread=3), random_state=0).fit(x)
+    assert len(model.starts_) == 2

@@ -230,3 +230,12 @@ def test_latent_classes_of_categorical_answers():
     assert model.weights_[first] == pytest.approx(0.4, abs=0.05)
     np.testing.assert_allclose(probs[:, first], np.tile(chances[1], (5, 1)), atol=0.06)
     assert (model.predict(x) == np.where(kind, first, 1 - first)).mean() > 0.95
+
+
+def test_a_fit_begins_where_it_is_told():
+    x = draws("poisson")
+    first = Mixture(Poisson(), 2, random_state=0, max_iter=5, tol=0).fit(x)
+    rest = Mixture(Poisson(), 2, random_state=1, max_iter=7, tol=0).fit(x, begin=first.result_.params)
+    whole = Mixture(Poisson(), 2, random_state=0, max_iter=12, tol=0).fit(x)
+    assert rest.log_likelihood_ == whole.log_likelihood_
+    assert rest.history_[0].objective == first.log_likelihood_
