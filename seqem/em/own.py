@@ -119,7 +119,8 @@ def fit_em(
     expected_log_likelihood : callable, optional
         ``(stats, params, reference) -> float``, Q up to a constant.
     pack, unpack : callable, optional
-        To and from unconstrained vectors; by default the parameters as they are.
+        To and from unconstrained vectors; by default the parameters as they are, which methods other than EM may take out of
+        their range.
     edge : callable, optional
         ``params -> params`` at the edge of their range, such as a small variance set to zero, or None; tried when the fit is over
         and kept where the objective is not lower. EM only creeps towards such a maximum.
