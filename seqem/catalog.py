@@ -123,6 +123,7 @@ VERBS: dict[str, Entry] = {
     "score": Entry("seqem.cli.score:score", "log-likelihood of each sequence or row under a model"),
     "sample": Entry("seqem.cli.sample:sample", "draw sequences or rows from a model"),
     "select": Entry("seqem.cli.select:select", "choose the number of states, components or factors by BIC, AIC or ICL"),
+    "features": Entry("seqem.cli.features:features", "feature frames of recordings: MFCC, PLP, mel energies"),
     "info": Entry("seqem.cli.info:info", "show the parameters of a model and how its fit went"),
     "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
 }
@@ -167,6 +168,10 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
+    Entry("seqem.speech.features:Features", "recordings to feature frames, as HTK or Kaldi computes them"),
+    Entry("seqem.io.audio:read_audio", "a recording as one channel of samples"),
+    Entry("seqem.io.htk:read_htk", "feature frames of an HTK file"),
+    Entry("seqem.io.htk:write_htk", "feature frames to an HTK file"),
     Entry("seqem.em.selection:select", "the best number of states, components or factors"),
     Entry("seqem.em.own:fit_em", "EM with one's own two steps"),
     Entry("seqem.em.callbacks:ProgressBar", "a fit's progress in the terminal"),

@@ -1,0 +1,117 @@
+"""``seqem features``: recordings to feature files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqem.cli.options import Json, one_of
+from seqem.cli.outputs import print_json
+from seqem.errors import SeqemError
+
+if TYPE_CHECKING:
+    from seqem.speech.features import Features
+
+_FORMS = {"npy": ".npy", "htk": ".htk"}
+_KINDS = ("mfcc", "plp", "fbank", "spectrogram")
+_NO_ENERGY = "none"
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """How features are computed."""
+
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", callback=one_of(("mfcc", "plp", "fbank", "spectrogram")), help="mfcc, plp, fbank or spectrogram."
+        ),
+    ] = "mfcc"
+    style: Annotated[
+        str, typer.Option("--style", callback=one_of(("htk", "kaldi")), help="Whose numbers: htk or kaldi.")
+    ] = "htk"
+    sample_rate: Annotated[
+        int | None, typer.Option("--sample-rate", min=1, metavar="HZ", help="Resample; by default as recorded.")
+    ] = None
+    n_channels: Annotated[int, typer.Option("--channels", min=1, metavar="N", help="Filters.")] = 26
+    n_ceps: Annotated[int, typer.Option("--cepstra", min=1, metavar="N", help="Cepstra beside the energy.")] = 12
+    low: Annotated[float, typer.Option("--low", min=0, metavar="HZ", help="Lower end of the filters.")] = 0.0
+    high: Annotated[
+        float | None, typer.Option("--high", min=0, metavar="HZ", help="Upper end; half the sample rate by default.")
+    ] = None
+    energy: Annotated[
+        str, typer.Option("--energy", callback=one_of(("c0", "log", _NO_ENERGY)), help="c0, log or none.")
+    ] = "c0"
+    delta_order: Annotated[int, typer.Option("--deltas", min=0, metavar="N", help="Orders of slopes appended.")] = 2
+
+    def build(self, sample_rate: int) -> Features:
+        """Return the recipe for recordings of a sample rate."""
+        from seqem.speech.features import Features
+
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        energy = None if self.energy == _NO_ENERGY else self.energy
+        return Features(**{**given, "sample_rate": sample_rate, "energy": energy})
+
+
+def features(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Recordings: WAV, FLAC, OGG, MP3 and others.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where feature files are written.")],
+    front_end: FrontEnd,
+    form: Annotated[str, typer.Option("--as", metavar="FORM", callback=one_of(_FORMS), help="npy or htk.")] = "npy",
+    json: Json = False,
+) -> None:
+    """Compute feature frames of recordings, one file each; a bad recording does not stop the others."""
+    os.makedirs(output, exist_ok=True)
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in inputs]
+    if len(set(stems)) < len(stems):
+        raise typer.BadParameter("two inputs have one name: their features would go to one file")
+    failed = 0
+    for path, stem in zip(inputs, stems, strict=True):
+        target = os.path.join(output, stem + _FORMS[form])
+        try:
+            shape = _one(path, target, form, front_end)
+        except SeqemError as error:
+            failed += 1
+            text = str(error) if path in str(error) else f"{path}: {error}"
+            print(f"seqem: error: {text}", file=sys.stderr)
+            if json:
+                print_json({"input": path, "error": str(error)})
+            continue
+        if json:
+            print_json({"input": path, "output": target, "frames": shape[0], "features": shape[1]})
+        else:
+            print(f"{target}: {shape[0]:,} frames of {shape[1]}")
+    if failed:
+        print(f"seqem: {failed} of {len(inputs)} inputs failed", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _one(path: str, target: str, form: str, front_end: FrontEnd) -> tuple[int, int]:
+    """Write the features of a recording and return their shape."""
+    import numpy as np
+
+    from seqem.io.audio import read_audio
+    from seqem.io.htk import write_htk
+    from seqem.io.streams import atomic_write
+
+    audio = read_audio(path, sample_rate=front_end.sample_rate)
+    recipe = front_end.build(audio.sample_rate)
+    frames = recipe(audio.samples)
+    if form == "htk":
+        write_htk(target, frames, recipe.shift, _htk_kind(front_end))
+    else:
+        with atomic_write(target, "wb") as handle:
+            np.save(handle, frames)
+    return frames.shape[0], frames.shape[1]
+
+
+def _htk_kind(front_end: FrontEnd) -> str:
+    """Return HTK's name of the features, USER where it has none."""
+    if front_end.kind == "spectrogram" or front_end.style != "htk" or front_end.delta_order > 3:
+        return "USER"
+    energy = {"c0": "_0", "log": "_E", _NO_ENERGY: ""}[front_end.energy] if front_end.kind in ("mfcc", "plp") else ""
+    return front_end.kind.upper() + energy + "".join(f"_{mark}" for mark in "DAT"[: front_end.delta_order])

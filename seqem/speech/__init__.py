@@ -1,0 +1,1 @@
+"""Speech: from samples to feature frames, and on to words."""
