@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FORMS = {"npy": ".npy", "htk": ".htk"}
 _KINDS = ("mfcc", "plp", "fbank", "spectrogram")
+_NORMALISED = ("none", "mean", "variance")
 _NO_ENERGY = "none"
 
 
@@ -62,6 +63,15 @@ def features(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where feature files are written.")],
     front_end: FrontEnd,
     form: Annotated[str, typer.Option("--as", metavar="FORM", callback=one_of(_FORMS), help="npy or htk.")] = "npy",
+    normalise: Annotated[
+        str,
+        typer.Option(
+            "--normalise",
+            metavar="HOW",
+            callback=one_of(_NORMALISED),
+            help="none; mean: zero over the recording; variance: and of variance one.",
+        ),
+    ] = "none",
     json: Json = False,
 ) -> None:
     """Compute feature frames of recordings, one file each; a bad recording does not stop the others."""
@@ -73,7 +83,7 @@ def features(
     for path, stem in zip(inputs, stems, strict=True):
         target = os.path.join(output, stem + _FORMS[form])
         try:
-            shape = _one(path, target, form, front_end)
+            shape = _one(path, target, form, front_end, normalise)
         except SeqemError as error:
             failed += 1
             text = str(error) if path in str(error) else f"{path}: {error}"
@@ -90,17 +100,20 @@ def features(
         raise typer.Exit(1)
 
 
-def _one(path: str, target: str, form: str, front_end: FrontEnd) -> tuple[int, int]:
+def _one(path: str, target: str, form: str, front_end: FrontEnd, normalise: str) -> tuple[int, int]:
     """Write the features of a recording and return their shape."""
     import numpy as np
 
     from seqem.io.audio import read_audio
     from seqem.io.htk import write_htk
     from seqem.io.streams import atomic_write
+    from seqem.speech.normalise import normalised
 
     audio = read_audio(path, sample_rate=front_end.sample_rate)
     recipe = front_end.build(audio.sample_rate)
     frames = recipe(audio.samples)
+    if normalise != "none":
+        frames = normalised(frames, variance=normalise == "variance")
     if form == "htk":
         write_htk(target, frames, recipe.shift, _htk_kind(front_end))
     else:

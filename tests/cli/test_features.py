@@ -31,6 +31,9 @@ def test_files_hold_what_the_recipe_gives(folder, capsys):
     assert main([*words[:-1], "--as", "htk", "--energy", "log", "--deltas", "1", "--sample-rate", "16000"]) == 0
     found = read_htk(folder / "out" / "b.htk")
     assert set(found.kind.split("_")) == {"MFCC", "E", "D"}
+    assert main([*words[:-1], "--normalise", "variance"]) == 0
+    again = np.load(folder / "out" / "a.npy")
+    np.testing.assert_allclose([again.mean(axis=0), again.std(axis=0)], [[0.0] * 39, [1.0] * 39], atol=1e-9)
     assert found.frames.shape == (98, 26)
 
 
