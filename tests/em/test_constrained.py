@@ -29,6 +29,7 @@ def start(model, rows, seed=0):
     return model.mixture.initial(rows[0].x, 1, np.random.default_rng(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["em", "squarem", "daarem", "lbfgs", "online", "incremental"])
 def test_a_ratio_of_rates_is_kept_at_every_step(method):
     model = LinearlyConstrained(POISSON, [[0.0, -1.0, 1.0]], [np.log(1.7)])

@@ -75,6 +75,7 @@ def test_every_number_of_the_articles_example(golden, step):
 # -- galaxies ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "n_init", "mclust"), [(2, 40, None), (3, 10, "galaxies_V_3"), (4, 24, "galaxies_V_4")])
 def test_best_optima_of_unequal_variances(golden, galaxies, k, n_init, mclust):
     wanted = golden("galaxies_multistart_best")[f"K{k}"]
@@ -152,6 +153,7 @@ def test_the_estimator_says_that_a_component_has_collapsed(galaxies):
     assert model.starts_.n_collapsed == len(model.starts_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [0, 1])
 def test_sound_fits_of_many_components_exist(golden, galaxies, case):
     """mclust's fits of five and six components do not collapse: neither do ours, which are higher."""

@@ -55,6 +55,7 @@ def test_segments_are_the_definition(make, M, width):
     assert_array_equal(found, [brute.segments_in_bytes(core, residues) for residues in batch])
 
 
+@pytest.mark.slow
 @widths
 @cases
 @pytest.mark.parametrize("make", [strong, weak, gappy])

@@ -219,6 +219,7 @@ def test_the_alignment_is_the_most_accurate_path(case, dtype, width, tolerance):
     assert worth(places) == pytest.approx(best, abs=tolerance * 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "multihit"), MODES)
 @pytest.mark.parametrize(("M", "dtype", "width"), [(1, np.float32, 16), (3, np.float64, 1), (3, np.float32, 16)])
 def test_sampled_paths_come_as_often_as_they_are_probable(M, dtype, width, mode, multihit):

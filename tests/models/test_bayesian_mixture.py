@@ -231,6 +231,7 @@ def test_expected_densities_of_symbols_are_those_of_draws(family):
 # -- mixtures --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @every_prior
 @pytest.mark.parametrize("family", ["poisson", "exponential", "bernoulli", "multinomial", "gaussian", "independent"])

@@ -215,6 +215,7 @@ def test_rotations_are_those_of_r(ability, method):
     assert (np.abs(loadings[want == 0]) < 0.1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["varimax", "promax", "oblimin"])
 def test_rotation_keeps_what_the_model_says_of_rows(method):
     pytest.importorskip("statsmodels")

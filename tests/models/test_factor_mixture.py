@@ -114,6 +114,7 @@ def test_one_component_is_factor_analysis(q, holes):
 # -- laws ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [1, 2, 4])
 @pytest.mark.parametrize("holes", [False, True])
 def test_em_never_falls(q, holes):
