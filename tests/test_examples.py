@@ -13,9 +13,12 @@ from tests.conftest import ROOT
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 SLOW = {
     "03_earthquakes",
+    "05_own_distribution",
     "06_dask_cluster",
+    "07_labels_and_missing",
     "08_durations",
     "10_protein_family",
+    "12_annotate_proteins",
     "13_from_pyhmmer",
     "14_em_or_gradient",
 }

@@ -31,7 +31,9 @@ def results(dim, K):
     return sums, out, pairs, pointers
 
 
-@pytest.mark.parametrize("K", [1, 2, 3, 4, 7, 8, 9, 16, 17, 40, 64])
+@pytest.mark.parametrize(
+    "K", [1, 2, 3, 4, 7, 8, 9, 16, 17, *(pytest.param(K, marks=pytest.mark.slow) for K in (40, 64))]
+)
 def test_vectors_do_what_loops_do(K):
     vector, plain = results((0,) * K, K), results(np.zeros(K, dtype=np.int8), K)
     for left, right in zip(vector[:3], plain[:3], strict=True):
