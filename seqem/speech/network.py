@@ -68,7 +68,7 @@ def word_loop(words: Iterable[str] | Mapping[str, float]) -> WordNetwork:
     Examples
     --------
     >>> len(word_loop(["yes", "no"]).arcs)
-    3
+    4
     """
     spoken = (WordArc(0, 1, word, weight) for word, weight in _weighed(words))
     return WordNetwork(3, (*spoken, WordArc(1, 0, None, 0.0), WordArc(1, 2, None, 0.0)), 0, 2)
