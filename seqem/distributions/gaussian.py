@@ -85,7 +85,7 @@ class Gaussian(Fieldwise):
         super().__post_init__()
         if self.covariance_type not in COVARIANCE_TYPES:
             raise ParameterError("unknown covariance_type", got=self.covariance_type, expected=COVARIANCE_TYPES)
-        if not self.floor > 0:
+        if not np.min(self.floor) > 0:
             raise ParameterError("floor is out of range", got=self.floor, expected="a positive variance")
         at_least(self.mean_weight, 0.0, "mean_weight")
         at_least(self.groups, 1, "groups")

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqem.core.checks import at_least
 from seqem.core.linalg import column_sums
+from seqem.core.tree import tree_leaves, tree_map
 from seqem.distributions._start import labels
 from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
 from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
@@ -17,7 +18,7 @@ from seqem.distributions.protocol import Distribution
 from seqem.distributions.transforms import SIMPLEX
 from seqem.errors import ParameterError
 from seqem.kernels.mixture import add_parts, share_out, subtract_top, weigh
-from seqem.shapes import AnyArray, Array, Mask
+from seqem.shapes import AnyArray, Array, IntArray, Mask
 
 _BLOCK = 1 << 15
 """Numbers that go through exp at once: small enough for the cache."""
@@ -177,6 +178,15 @@ class MixtureOf:
         """Return expected visits and the components' statistics; missing rows give nothing."""
         return self._statistics(params, x, self.responsibilities(params, x, resp))
 
+    def of_states(self, params: MixtureParams, states: IntArray) -> MixtureParams:
+        """Return the parameters of some states, of a component whose parameters are one a part each."""
+        return tree_map(lambda leaf: _by_state(leaf, len(params.weights))[states].reshape(-1, *leaf.shape[1:]), params)
+
+    def add_states(self, total: MixtureStats, stats: MixtureStats, states: IntArray) -> None:
+        """Add the statistics of some states, all different, to those of all, in place."""
+        for (_, whole), (_, leaf) in zip(tree_leaves(total), tree_leaves(stats), strict=True):
+            _by_state(whole, len(total.counts))[states] += _by_state(leaf, len(states))
+
     def accumulate_parts(self, params: MixtureParams, x: AnyArray, parts: Array, resp: Array) -> MixtureStats:
         """Return what ``accumulate`` does, from the parts' shares, which are overwritten."""
         share_out(parts, self.n_components, resp)
@@ -236,3 +246,8 @@ class MixtureOf:
         n = SIMPLEX.size(like.weights, kept)
         weights = SIMPLEX.unpack(vector[:n], like.weights, kept)
         return MixtureParams(weights, self.component.unpack(vector[n:], like.component))
+
+
+def _by_state(leaf: Array, n_states: int) -> Array:
+    """Return a leaf (K * M, ...) or (K, M) as a view with the states first."""
+    return leaf.reshape(n_states, -1, *leaf.shape[1:])

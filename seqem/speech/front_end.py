@@ -1,0 +1,79 @@
+"""FrontEnd: recordings to the frames a recogniser models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqem.core.checks import rows
+from seqem.errors import DataError, ParameterError
+from seqem.shapes import Array
+from seqem.speech.features import Features
+from seqem.speech.normalise import normalised, speaker_normalised
+
+_WHOLES = ("utterance", "speaker", None)
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Compute features and take away what is common to an utterance or a speaker.
+
+    Attributes
+    ----------
+    features : Features
+        What samples are turned to.
+    normalise : {"utterance", "speaker", None}
+        Over what the mean of each feature is removed.
+    variance : bool
+        Whether features are divided by their standard deviation too.
+    """
+
+    features: Features
+    normalise: str | None = "utterance"
+    variance: bool = False
+
+    def __post_init__(self) -> None:
+        if self.normalise not in _WHOLES:
+            raise ParameterError("unknown normalise", got=repr(self.normalise), expected=f"one of {_WHOLES}")
+
+    def __call__(self, recordings: Sequence[Any], speakers: Sequence[Any] | None = None) -> list[Array]:
+        """Return the frames (T, D) of recordings, each given as samples (N,) or as features (T, D).
+
+        Raises
+        ------
+        DataError
+            For a recording that is silent, too short for a frame, or not finite; it is named by its number.
+        """
+        frames = [self._features(i, recording) for i, recording in enumerate(recordings)]
+        if self.normalise == "utterance":
+            return [normalised(part, variance=self.variance) for part in frames]
+        return self._by_speaker(frames, speakers) if self.normalise == "speaker" else frames
+
+    def _features(self, number: int, recording: Any) -> Array:
+        array = np.asarray(recording)
+        try:
+            frames = self.features(array) if array.ndim == 1 else rows(array)
+            if not len(frames):
+                got = f"{len(array)} samples" if array.ndim == 1 else "none"
+                raise DataError("it has no frames", got=got, expected=f"at least {self.features.width} s")
+            if array.ndim == 1 and (array == array[0]).all():
+                raise DataError("it is silent: all samples are equal", got=f"{len(array)} samples")
+            if not np.isfinite(frames).all():
+                raise DataError("its features are not finite")
+        except DataError as error:
+            raise DataError(f"recording {number}: {error}") from error
+        return frames
+
+    def _by_speaker(self, frames: list[Array], speakers: Sequence[Any] | None) -> list[Array]:
+        if speakers is None or len(speakers) != len(frames):
+            raise DataError("normalisation by speaker needs a speaker for each recording", got=speakers)
+        out = list(frames)
+        for speaker in dict.fromkeys(speakers):
+            own = [i for i, name in enumerate(speakers) if name == speaker]
+            parts = speaker_normalised([frames[i] for i in own], variance=self.variance)
+            for i, part in zip(own, parts, strict=True):
+                out[i] = part
+        return out

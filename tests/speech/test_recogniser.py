@@ -1,0 +1,190 @@
+"""Recognition and alignment, on made-up recordings and on real ones."""
+
+import csv
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from seqem.errors import DataError, NotFittedError, ParameterError
+from seqem.io.audio import read_audio
+from seqem.speech.features import Features
+from seqem.speech.lexicon import Lexicon, Pronunciation
+from seqem.speech.network import WordArc, WordNetwork, transcript, word_loop
+from seqem.speech.recogniser import SpeechRecogniser
+
+LEVELS = {"low": (0.0, 2.0), "high": (6.0, 4.0)}
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def say(words, rng, pause=12):
+    """Frames of words with silence around and between them, and where each word begins and ends."""
+    frames, spans, at = [rng.normal(-9, 0.3, (pause, 3))], [], pause
+    for word in words:
+        parts = [rng.normal(level, 0.4, (rng.integers(6, 10), 3)) for level in LEVELS[word]]
+        frames += [*parts, rng.normal(-9, 0.3, (pause, 3))]
+        length = sum(map(len, parts))
+        spans.append((at, at + length))
+        at += length + pause
+    return np.concatenate(frames), spans
+
+
+def corpus(rng, n=30):
+    said = [tuple(rng.choice(list(LEVELS), 1 + i % 4)) for i in range(n)]
+    spoken = [say(words, rng) for words in said]
+    return [frames for frames, _ in spoken], said, [spans for _, spans in spoken]
+
+
+@pytest.fixture(scope="module")
+def model():
+    frames, said, _ = corpus(np.random.default_rng(0))
+    return SpeechRecogniser(n_states=2, normalise=None, random_state=0).fit(frames, said)
+
+
+def test_it_learns_from_transcripts_alone(model):
+    frames, said, spans = corpus(np.random.default_rng(1))
+    assert model.predict(frames) == [tuple(words) for words in said]
+    for recording, words, known in zip(frames, said, spans, strict=True):
+        found = model.align([recording], [words])[0].words
+        assert [segment.label for segment in found] == list(words)
+        edges = np.array([(segment.start, segment.end) for segment in found])
+        assert_allclose(edges, np.array(known) * 0.01, atol=0.011)
+
+
+def test_readings_have_times_and_trust(model):
+    frames, said, spans = corpus(np.random.default_rng(2), 4)
+    for readings, words, known in zip(model.recognise(frames, n_best=3), said, spans, strict=True):
+        best, *others = readings
+        assert best.words == tuple(words)
+        assert len({reading.words for reading in readings}) == len(readings) == 3
+        assert best.score > max(reading.score for reading in others)
+        assert 0.9 < best.confidence <= 1.0
+        assert min(reading.confidence for reading in others) < best.confidence
+        assert_allclose([s.start for s in best.segments], [a * 0.01 for a, _ in known], atol=0.011)
+
+
+def test_alignment_adds_up(model):
+    frames, said, _ = corpus(np.random.default_rng(3), 3)
+    for aligned, recording in zip(model.align(frames, said), frames, strict=True):
+        for name in ("phones", "states"):
+            tier = aligned.tiers[name]
+            assert tier[0].start == 0.0
+            assert_allclose(tier[-1].end, len(recording) * 0.01)
+            assert all(a.end == b.start for a, b in pairwise(tier))
+            assert all(0.0 <= segment.posterior <= 1.0 + 1e-9 for segment in tier)
+        total = [sum(s.log_likelihood for s in aligned.tiers[name]) for name in ("phones", "states")]
+        assert_allclose(total[0], total[1], rtol=1e-9)
+        assert aligned.log_likelihood < total[0]  # transitions come on top
+
+
+def test_a_network_says_what_may_be_said(model):
+    frames, _ = say(["high", "low"], np.random.default_rng(4))
+    assert model.predict([frames], transcript(["low", "low"])) == [("low", "low")]
+    network = WordNetwork(
+        3, (WordArc(0, 1, "high", 0.0), WordArc(1, 2, "high", -1.0), WordArc(1, 2, "low", -9.0)), 0, 2
+    )
+    assert model.predict([frames], network) == [("high", "low")]
+
+
+def test_penalties_weigh(model):
+    frames, _ = say(["high"] * 3, np.random.default_rng(5), pause=0)
+    few, many = (model.__class__(**{**model.get_params(), "word_penalty": p}) for p in (-1e4, 0.0))
+    for other in (few, many):
+        vars(other).update({k: v for k, v in vars(model).items() if k.endswith("_") or k.startswith("_")})
+    assert len(few.predict([frames])[0]) < len(many.predict([frames])[0])
+
+
+def test_phones_of_a_lexicon():
+    lexicon = Lexicon(
+        {"low": (Pronunciation(("l", "o")),), "high": (Pronunciation(("h", "i")), Pronunciation(("h",), 0.1))}
+    )
+    frames, said, _ = corpus(np.random.default_rng(6))
+    model = SpeechRecogniser(lexicon, n_states=1, normalise=None, random_state=0).fit(frames, said)
+    assert set(model.inventory_.units) == {"l", "o", "h", "i", "sil"}
+    assert model.predict(frames) == [tuple(words) for words in said]
+    phones = [s.label for s in model.align(frames[:1], [said[0]])[0].tiers["phones"] if s.label != "sil"]
+    assert phones == [unit for word in said[0] for unit in lexicon[word][0].units]
+
+
+def test_what_cannot_be():
+    frames, said, _ = corpus(np.random.default_rng(7), 4)
+    model = SpeechRecogniser(n_states=2, normalise=None, random_state=0)
+    with pytest.raises(NotFittedError):
+        model.predict(frames)
+    with pytest.raises(DataError, match="each recording needs a transcript"):
+        model.fit(frames, said[:2])
+    with pytest.raises(DataError, match="recording 0 is too short"):
+        model.fit([frames[0][:5], *frames[1:]], [["low"] * 9, *said[1:]])
+    with pytest.raises(DataError, match=r"not in the lexicon.*high"):
+        SpeechRecogniser(Lexicon.of_words(["low"])).fit(frames, said)
+    with pytest.raises(DataError, match=r"recording 1: .*silent"):
+        model.fit([np.arange(8000.0) % 7, np.zeros(8000)], ["low", "low"])
+    with pytest.raises(DataError, match=r"recording 0: .*no frames"):
+        model.fit([np.arange(1.0)], ["low"])
+    with pytest.raises(ParameterError, match="normalise"):
+        SpeechRecogniser(normalise="house").fit(frames, said)
+    model.fit(frames, said)
+    with pytest.raises(DataError, match="does not fit the recording"):
+        model.align([frames[0][:6]], ["low low low low low low"])
+    with pytest.raises(DataError, match="'medium' is not in the lexicon"):
+        model.align([frames[0]], ["medium"])
+    with pytest.raises(DataError, match="no words of the network"):
+        model.predict([frames[0][:1]], word_loop(["low"]))
+
+
+def test_workers_do_not_matter():
+    from concurrent.futures import ThreadPoolExecutor
+
+    frames, said, _ = corpus(np.random.default_rng(8), 8)
+    one = SpeechRecogniser(n_states=2, normalise=None, random_state=0).fit(frames, said)
+    with ThreadPoolExecutor(2) as pool:
+        two = SpeechRecogniser(n_states=2, normalise=None, random_state=0).fit(frames, said, executor=pool)
+    assert one.log_likelihood_ == two.log_likelihood_
+
+
+# -- real recordings ---------------------------------------------------------------------------------
+
+
+def yesno(folder):
+    with open(folder / "transcripts.tsv") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {
+        split: (
+            [read_audio(folder / "waves_yesno" / row["file"]).samples for row in rows if row["split"] == split],
+            [tuple(row["words"].split()) for row in rows if row["split"] == split],
+        )
+        for split in ("train", "test")
+    }
+
+
+def test_yesno_from_transcripts_alone(shared_data):
+    data = yesno(shared_data / "speech" / "yesno")
+    starts = []
+    for seed in range(3):
+        model = SpeechRecogniser(features=Features(sample_rate=8000), random_state=seed).fit(*data["train"])
+        recordings, said = data["test"]
+        assert len(said) == 29
+        assert model.predict(recordings) == said
+        starts.append([s.start for a in model.align(recordings, said) for s in a.words])
+    # whatever the seed, words begin within two frames of where another fit has them
+    assert np.ptp(np.array(starts), axis=0).max() <= 0.0200001
+
+
+def digits(folder, keep):
+    rows = []
+    for path in sorted((folder / "recordings").glob("*.wav")):
+        digit, speaker, number = path.stem.split("_")
+        if keep(int(number)):
+            rows.append((read_audio(path).samples, DIGITS[int(digit)], speaker))
+    return tuple(zip(*rows, strict=True))
+
+
+def test_spoken_digits(shared_data):
+    folder = shared_data / "speech" / "fsdd"
+    samples, said, _ = digits(folder, lambda number: number >= 5)
+    model = SpeechRecogniser(features=Features(sample_rate=8000), random_state=0).fit(samples, said)
+    samples, said, _ = digits(folder, lambda number: number < 5)
+    right = [words == (word,) for words, word in zip(model.predict(samples), said, strict=True)]
+    assert len(right) == 200
+    assert np.mean(right) >= 0.99
