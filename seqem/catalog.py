@@ -96,6 +96,23 @@ MODELS: dict[str, Entry] = {
     "multivariate-normal": Entry("seqem.models.normal:MultivariateNormal", "normal rows, with missing entries"),
 }
 
+# Models of recordings.
+SPEECH: dict[str, Entry] = {
+    "speech-recogniser": Entry(
+        "seqem.speech.recogniser:SpeechRecogniser", "learns words from recordings, recognises and aligns them"
+    ),
+}
+
+# What such models are told, and is saved with them.
+SETTINGS: dict[str, Entry] = {
+    "features": Entry("seqem.speech.features:Features", "recordings to feature frames, as HTK or Kaldi computes them"),
+    "warp": Entry("seqem.speech.filterbank:Warp", "vocal-tract-length normalisation"),
+    "lexicon": Entry("seqem.speech.lexicon:Lexicon", "how words are pronounced"),
+    "pronunciation": Entry("seqem.speech.lexicon:Pronunciation", "one way to say a word"),
+    "inventory": Entry("seqem.speech.units:Inventory", "units of speech by name"),
+    "unit": Entry("seqem.speech.units:Unit", "a chain of states"),
+}
+
 FORMATS: dict[str, Entry] = {
     "fasta": Entry("seqem.io.fasta:FASTA", "named sequences of letters"),
     "fastq": Entry("seqem.io.fastq:FASTQ", "named sequences of letters with qualities"),
@@ -168,10 +185,6 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.registry:read", "sequences of a file of any known format"),
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
-    Entry("seqem.speech.features:Features", "recordings to feature frames, as HTK or Kaldi computes them"),
-    Entry("seqem.speech.recogniser:SpeechRecogniser", "learns words from recordings, recognises and aligns them"),
-    Entry("seqem.speech.lexicon:Lexicon", "how words are pronounced"),
-    Entry("seqem.speech.lexicon:Pronunciation", "one way to say a word"),
     Entry("seqem.speech.network:WordNetwork", "which sequences of words may be said"),
     Entry("seqem.io.audio:read_audio", "a recording as one channel of samples"),
     Entry("seqem.io.htk:read_htk", "feature frames of an HTK file"),
@@ -186,5 +199,12 @@ OTHERS: tuple[Entry, ...] = (
 
 def public() -> dict[str, Entry]:
     """Return every public name of ``seqem`` with its row."""
-    rows = [*DISTRIBUTIONS.values(), *ESTIMATORS.values(), *MODELS.values(), *OTHERS]
+    rows = [
+        *DISTRIBUTIONS.values(),
+        *ESTIMATORS.values(),
+        *MODELS.values(),
+        *SPEECH.values(),
+        *SETTINGS.values(),
+        *OTHERS,
+    ]
     return {row.public_name: row for row in rows}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, MODELS, Entry
+from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, MODELS, SETTINGS, SPEECH, Entry
 from seqem.em.driver import FitResult
 from seqem.em.history import History, Record
 from seqem.em.stop import StopReason
@@ -21,7 +21,7 @@ from seqem.errors import FormatError, ParameterError
 from seqem.io.archive import SavedModel, load_model, save_model
 from seqem.io.streams import FilePath
 
-_KINDS = {**ESTIMATORS, **MODELS}
+_KINDS = {**ESTIMATORS, **MODELS, **SPEECH}
 _COLUMNS = ("iteration", "objective", "log_likelihood", "seconds")
 _FIGURES = ("log_likelihood", "objective", "n_iter", "stop_reason", "stop_detail")
 _PLAIN = (bool, int, float, str, np.generic, type(None))
@@ -155,6 +155,12 @@ def _packed(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return {"$array": name}
+    setting = _name_of(value, SETTINGS)
+    if setting is not None:
+        parts = (
+            value._asdict() if hasattr(value, "_asdict") else {f.name: getattr(value, f.name) for f in fields(value)}
+        )
+        return {"$setting": setting, "parts": _packed(parts, name, arrays)}
     if hasattr(value, "_fields"):
         return {"$tree": _planted(value, name, arrays), "$path": name}
     if isinstance(value, (list, tuple)):
@@ -176,6 +182,9 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
         return [_unpacked(item, arrays) for item in value]
     if not isinstance(value, dict):
         return value
+    if "$setting" in value:
+        parts = {name: _tupled(_unpacked(part, arrays)) for name, part in value["parts"].items()}
+        return SETTINGS[value["$setting"]].load()(**parts)
     if "$array" in value:
         return arrays[value["$array"]]
     if "$names" in value:
@@ -184,6 +193,13 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
         return _grown(value["$tree"], arrays, value["$path"])
     rest = {key: _unpacked(item, arrays) for key, item in value.items() if key != "$distribution"}
     return DISTRIBUTIONS[value["$distribution"]].load()(**rest) if "$distribution" in value else rest
+
+
+def _tupled(value: Any) -> Any:
+    """Return lists, however deep, as the tuples they were in settings."""
+    if type(value) is list:
+        return tuple(_tupled(item) for item in value)
+    return {name: _tupled(item) for name, item in value.items()} if type(value) is dict else value
 
 
 # -- parameters --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from seqem.errors import DataError, NotFittedError, ParameterError
 from seqem.io.audio import read_audio
+from seqem.io.models import load, save
 from seqem.speech.features import Features
 from seqem.speech.lexicon import Lexicon, Pronunciation
 from seqem.speech.network import WordArc, WordNetwork, transcript, word_loop
@@ -131,6 +132,23 @@ def test_what_cannot_be():
         model.align([frames[0]], ["medium"])
     with pytest.raises(DataError, match="no words of the network"):
         model.predict([frames[0][:1]], word_loop(["low"]))
+
+
+def test_a_saved_model_is_the_same(model, tmp_path):
+    lexicon = Lexicon(
+        {"low": (Pronunciation(("l", "o")),), "high": (Pronunciation(("h", "i")), Pronunciation(("h",), 0.1))}
+    )
+    frames, said, _ = corpus(np.random.default_rng(6), 9)
+    phones = SpeechRecogniser(lexicon, n_states=1, n_mix=2, features=Features(sample_rate=8000), normalise="speaker")
+    phones.fit(frames, said, speakers=["a", "b", "c"] * 3)
+    for i, kept in enumerate((model, phones)):
+        save(tmp_path / f"{i}.safetensors", kept)
+        again = load(tmp_path / f"{i}.safetensors")
+        assert again.get_params() == {**kept.get_params(), "lexicon": again.lexicon}
+        who = {} if i == 0 else {"speakers": ["a"] * len(frames)}
+        assert again.recognise(frames, **who) == kept.recognise(frames, **who)
+        assert again.align(frames, said, **who) == kept.align(frames, said, **who)
+    assert again.lexicon == lexicon
 
 
 def test_workers_do_not_matter():
