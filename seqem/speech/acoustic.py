@@ -39,6 +39,20 @@ class Spoken(NamedTuple):
     batch: SequenceBatch
 
 
+class Walked(NamedTuple):
+    """What a walk through recordings with one graph finds.
+
+    Parameters of the graph's emissions, what they keep for their statistics, the posterior of each (N, P), expected counts of
+    the graph's arcs (A,), and the log-likelihood.
+    """
+
+    emission: Any
+    parts: Any
+    resp: Array
+    counts: Array
+    log_likelihood: float
+
+
 @dataclass(frozen=True, eq=False)
 class AcousticModel:
     """Train units on what they were joined to: embedded Baum-Welch, or the best path.
@@ -54,6 +68,8 @@ class AcousticModel:
     beam : float
         What is further below the best state of a frame is cut off, in natural logarithms. Where that leaves no path, a recording
         goes without.
+    transition_prior : ndarray, shape (n_arcs,), optional
+        Counts that come before those of the data.
 
     Notes
     -----
@@ -65,6 +81,7 @@ class AcousticModel:
     distribution: Emission
     training: str = "posterior"
     beam: float = NO_BEAM
+    transition_prior: Array | None = None
 
     def __post_init__(self) -> None:
         if self.training not in ("posterior", "viterbi"):
@@ -80,34 +97,50 @@ class AcousticModel:
 
     def _add(self, params: AcousticParams, total: AcousticStats, graph: StateGraph, batch: SequenceBatch) -> float:
         """Add the statistics of recordings with one graph to a total, and return their log-likelihood."""
+        walked = self.walk(params, Spoken(graph, batch))
+        stats = self.distribution.accumulate_parts(walked.emission, batch.values, walked.parts, walked.resp)
+        self.distribution.add_states(total.emission, stats, graph.emissions)
+        seen = graph.transition >= 0
+        np.add.at(total.transitions, graph.transition[seen], walked.counts[seen])
+        return walked.log_likelihood
+
+    def walk(self, params: AcousticParams, spoken: Spoken) -> Walked:
+        """Return the posterior of states and arcs of recordings with one graph.
+
+        Raises
+        ------
+        NumericalError
+            Where a recording is shorter than its transcript can be said in; it is named.
+        """
+        graph, batch = spoken
         emission = self.distribution.of_states(params.emission, graph.emissions)
         frames, parts = self.distribution.log_likelihood_and_parts(emission, batch.values)
         weights = graph.weights(params.transitions)
         counts, resp, score = np.zeros(len(weights)), np.zeros(frames.shape), 0.0
-        walk = _smoothed if self.training == "posterior" else _traced
+        step = _smoothed if self.training == "posterior" else _traced
         for s, (lo, hi) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
-            found = walk(graph, weights, frames[lo:hi], self.beam, counts, resp[lo:hi])
+            found = step(graph, weights, frames[lo:hi], self.beam, counts, resp[lo:hi])
             if found == -np.inf:
-                found = walk(graph, weights, frames[lo:hi], NO_BEAM, counts, resp[lo:hi])
+                found = step(graph, weights, frames[lo:hi], NO_BEAM, counts, resp[lo:hi])
             if found == -np.inf:
                 raise NumericalError(_no_path(batch, s, graph), hint="is the transcript longer than the recording?")
             score += found
-        stats = self.distribution.accumulate_parts(emission, batch.values, parts, resp)
-        self.distribution.add_states(total.emission, stats, graph.emissions)
-        seen = graph.transition >= 0
-        np.add.at(total.transitions, graph.transition[seen], counts[seen])
-        return score
+        return Walked(emission, parts, resp, counts, score)
 
     def m_step(self, stats: AcousticStats, params: AcousticParams) -> AcousticParams:
         """Return the parameters that maximise expected log-likelihood plus log prior; units without data keep theirs."""
         return AcousticParams(
-            self.inventory.normalised(stats.transitions, params.transitions),
+            self.inventory.normalised(stats.transitions + self._prior, params.transitions),
             self.distribution.maximise(stats.emission, params.emission),
         )
 
     def log_prior(self, params: AcousticParams) -> float:
-        """Return the log prior density of the emissions."""
-        return self.distribution.log_prior(params.emission)
+        """Return the log prior density of transitions and emissions, up to a constant."""
+        return _weighed_log(self._prior, params.transitions) + self.distribution.log_prior(params.emission)
+
+    @property
+    def _prior(self) -> Array:
+        return np.zeros(self.inventory.n_arcs) if self.transition_prior is None else self.transition_prior
 
     def recentre(self, stats: AcousticStats, old: AcousticParams, new: AcousticParams) -> AcousticStats:
         """Return statistics taken at ``old`` as if about ``new``."""
@@ -129,10 +162,15 @@ class AcousticModel:
 
     def expected_log_likelihood(self, stats: AcousticStats, params: AcousticParams, reference: AcousticParams) -> float:
         """Return Q(params | reference)."""
-        seen = stats.transitions > 0
-        with np.errstate(divide="ignore"):
-            chain = float(stats.transitions[seen] @ np.log(params.transitions[seen]))
+        chain = _weighed_log(stats.transitions, params.transitions)
         return chain + self.distribution.expected_log_likelihood(stats.emission, params.emission, reference.emission)
+
+
+def _weighed_log(counts: Array, probabilities: Array) -> float:
+    """Return the sum of counts times log-probabilities, where there are counts."""
+    seen = counts > 0
+    with np.errstate(divide="ignore"):
+        return float(counts[seen] @ np.log(probabilities[seen]))
 
 
 def _smoothed(graph: StateGraph, weights: Array, frames: Array, beam: float, counts: Array, resp: Array) -> float:

@@ -26,3 +26,7 @@ class Emission(Distribution, Protocol):
     def accumulate_parts(self, params: Any, x: AnyArray, parts: Any, resp: Array) -> Any:
         """Return what ``accumulate`` does."""
         ...
+
+    def responsibilities(self, params: Any, x: AnyArray, resp: Array) -> Array:
+        """Return the posterior of states (N, K) shared out to their parts."""
+        ...

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.mixture import MixtureOf
@@ -20,22 +20,25 @@ from seqem.em.estimator import EMEstimator
 from seqem.em.history import History
 from seqem.em.methods import accelerator
 from seqem.em.stop import StopRule
-from seqem.errors import DataError
+from seqem.errors import DataError, ParameterError
 from seqem.shapes import Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
-from seqem.speech.aligner import Script, align, seconds
+from seqem.speech.aligner import align, seconds
 from seqem.speech.alignment import Alignment, Segment
+from seqem.speech.composite import Composite
 from seqem.speech.decoder import Decoder, Hypothesis, Search, confidences
+from seqem.speech.feature_transform import combined, transformed
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
-from seqem.speech.graph import StateGraph, compile_graph
+from seqem.speech.graph import StateGraph
 from seqem.speech.inference import forward, smooth
 from seqem.speech.lexicon import Lexicon
 from seqem.speech.network import WordNetwork, one_of, transcript, word_loop
 from seqem.speech.quiet import quiet_frames
 from seqem.speech.recognition import Recognition
+from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr
 from seqem.speech.starts import even_cut, flat_start, growing, split
-from seqem.speech.unit_network import Pauses, spell
+from seqem.speech.unit_network import Pauses
 from seqem.speech.units import Inventory, left_right, silence
 
 _PAUSE = "sil"
@@ -47,7 +50,6 @@ _FEWEST, _MOST = 3, 12
 # Frames that pay for one more Gaussian.
 _FRAMES_A_PART = 200
 _MOST_PARTS = 16
-_ROWS_A_SHARD = 8192
 
 Transcript = str | Sequence[str]
 
@@ -84,6 +86,9 @@ class SpeechRecogniser(EMEstimator):
         or an alignment, it is done again without.
     language_weight, word_penalty : float
         What logarithms of the language are multiplied by, and what is added for each word, when words are recognised.
+    adaptive_passes : int
+        How often, at the end of the training, the frames of each speaker are transformed to what all have in common and the
+        training goes on with them; a model so trained wants to be adapted to whom it listens to.
     random_state : int, Generator or None
         Draws among pronunciations, and finds the pauses, at the start.
 
@@ -93,6 +98,8 @@ class SpeechRecogniser(EMEstimator):
         That of the words of the training.
     inventory_ : Inventory
         The units.
+    distribution_ : distribution
+        Of the emissions.
 
     Examples
     --------
@@ -124,6 +131,7 @@ class SpeechRecogniser(EMEstimator):
         beam: float = 400.0,
         language_weight: float = 10.0,
         word_penalty: float = 0.0,
+        adaptive_passes: int = 0,
         random_state: Any = None,
     ) -> None:
         self.lexicon = lexicon
@@ -141,6 +149,7 @@ class SpeechRecogniser(EMEstimator):
         self.beam = beam
         self.language_weight = language_weight
         self.word_penalty = word_penalty
+        self.adaptive_passes = adaptive_passes
         self.random_state = random_state
 
     # -- training --------------------------------------------------------------------------------------
@@ -174,7 +183,8 @@ class SpeechRecogniser(EMEstimator):
         DataError
             For recordings that cannot be used, words that are not in the lexicon, and transcripts longer than the recording.
         """
-        frames, said = self._front_end(X, speakers), _as_words(X, transcripts)
+        self._transform: Array | None = None
+        frames, said = self._frames(X, speakers), _as_words(X, transcripts)
         rng = generator(self.random_state)
         words = sorted({word for each in said for word in each})
         lexicon = self._lexicon_of(words)
@@ -182,36 +192,44 @@ class SpeechRecogniser(EMEstimator):
         self.lexicon_, self._alone = lexicon, all(len(each) == 1 for each in said)
         self.inventory_ = self._inventory(lexicon, sum(int((~q).sum()) for q in quiet) / max(1, sum(map(len, said))))
         emissions = np.concatenate(
-            [
-                even_cut(each, q, lexicon, self.inventory_, self._pauses, rng)
-                for each, q in zip(said, quiet, strict=True)
-            ]
+            [even_cut(each, q, self._composite, rng) for each, q in zip(said, quiet, strict=True)]
         )
         shards = self._shards(frames, transcripts=said)
         rows = np.concatenate(frames)
-        self._floor = self.variance_floor * rows.var(axis=0)
-        self._n_parts = self.n_mix or _affordable(len(rows) / self.inventory_.n_emissions)
+        self.distribution_ = MixtureOf(Gaussian("diag", floor=self.variance_floor * rows.var(axis=0)), 1)
         self.result_ = self._grown(rows, emissions, shards, executor=executor, callbacks=callbacks)
+        for _ in range(self.adaptive_passes):
+            shards = self._shards(self._common(frames, said, speakers, executor), transcripts=said)
+            later = self._climbed(self.params_, shards, executor=executor, callbacks=callbacks)
+            self.result_ = _joined(self.result_, later)
         self._training_shards = shards
         return self
 
+    def _common(self, frames: list[Array], said: Any, speakers: Any, executor: Executor | None) -> list[Array]:
+        """Return the frames of each speaker transformed to what the models of all expect."""
+        if speakers is None or len(speakers) != len(frames):
+            raise DataError("adaptive passes need a speaker for each recording", got=speakers)
+        out, model = list(frames), self._model()
+        for speaker in dict.fromkeys(speakers):
+            own = [i for i, name in enumerate(speakers) if name == speaker]
+            shards = self._shards([frames[i] for i in own], transcripts=[said[i] for i in own])
+            transform = cmllr(model, self.params_, shards, executor=executor)
+            for i in own:
+                out[i] = transformed(transform, frames[i])
+        return out
+
     def _grown(self, rows: Array, emissions: Any, shards: list[list[Spoken]], **options: Any) -> FitResult:
         """Return the last of the fits with mixtures that grow, with the history of all."""
-        history, params, result, n_iter = History(), None, None, 0
-        for mixture in growing(self._n_parts):
-            model = self._model_of(mixture)
-            if params is None:
-                params = flat_start(model, rows, emissions)
-            else:
-                params = params._replace(emission=split(params.emission, mixture))
-            result = run_fit(
-                model, params, shards, stop=self._stop_rule(), accelerate=accelerator(self.method), **options
-            )
-            before = history[-1].seconds if history else 0.0
-            history += [r._replace(iteration=r.iteration + n_iter, seconds=r.seconds + before) for r in result.history]
-            params, n_iter = result.params, n_iter + result.n_iter
-        assert result is not None
-        return replace(result, n_iter=n_iter, history=history)
+        result = self._climbed(flat_start(self._model(), rows, emissions), shards, **options)
+        for size in growing(self.n_mix or _affordable(len(rows) / self.inventory_.n_emissions))[1:]:
+            self.distribution_ = MixtureOf(self.distribution_.component, size)
+            params = result.params._replace(emission=split(result.params.emission, size))
+            result = _joined(result, self._climbed(params, shards, **options))
+        return result
+
+    def _climbed(self, params: AcousticParams, shards: list[list[Spoken]], **options: Any) -> FitResult:
+        step = accelerator(self.method)
+        return run_fit(self._model(), params, shards, stop=self._stop_rule(), accelerate=step, **options)
 
     def _lexicon_of(self, words: Sequence[str]) -> Lexicon:
         if self.lexicon is None:
@@ -233,44 +251,71 @@ class SpeechRecogniser(EMEstimator):
             units[_PAUSE] = silence(range(first, first + _PAUSE_STATES))
         return Inventory(units)
 
-    @property
-    def _pauses(self) -> Pauses | None:
-        return Pauses(_PAUSE) if self.pauses else None
-
-    @property
-    def _front_end(self) -> FrontEnd:
-        return FrontEnd(self.features, self.normalise, self.variance)
+    def _frames(self, X: Sequence[Any], speakers: Sequence[Any] | None) -> list[Array]:
+        """Return recordings as the frames the models know."""
+        frames = FrontEnd(self.features, self.normalise, self.variance)(X, speakers)
+        transform = self._transform
+        return frames if transform is None else [transformed(transform, part) for part in frames]
 
     def _model(self) -> AcousticModel:
-        return self._model_of(self._n_parts)
-
-    def _model_of(self, n_parts: int) -> AcousticModel:
-        mixture = MixtureOf(Gaussian("diag", floor=self._floor), n_parts)
-        return AcousticModel(self.inventory_, mixture, self.training, self.beam)
+        return AcousticModel(self.inventory_, self.distribution_, self.training, self.beam)
 
     def _stop_rule(self) -> StopRule:
         return StopRule(max_iter=self.n_iter, rel_tol=self.tol)
 
     def _shards(self, X: Any, **known: Any) -> list[list[Spoken]]:
-        """Return frames by what was said in them, in portions of similar size."""
-        graphs: dict[tuple[str, ...], list[int]] = {}
-        for i, words in enumerate(known["transcripts"]):
-            graphs.setdefault(tuple(words), []).append(i)
-        shards: list[list[Spoken]] = [[]]
-        for words, members in graphs.items():
-            graph = self._graph(transcript(words)).graph
-            for i in members:
-                if len(X[i]) < graph.shortest:
-                    raise DataError(
-                        f"recording {i} is too short for its transcript", got=f"{len(X[i])} frames",
-                        expected=f"at least {graph.shortest}",
-                    )  # fmt: skip
-            batch = SequenceBatch.of([X[i] for i in members], names=tuple(f"recording {i}" for i in members))
-            for part in batch.shards(_ROWS_A_SHARD):
-                if shards[-1] and sum(s.batch.n_rows for s in shards[-1]) + part.n_rows > _ROWS_A_SHARD:
-                    shards.append([])
-                shards[-1].append(Spoken(graph, part))
-        return shards
+        return self._composite.shards(X, known["transcripts"])
+
+    @property
+    def _composite(self) -> Composite:
+        return Composite(self.lexicon_, self.inventory_, Pauses(_PAUSE) if self.pauses else None)
+
+    def adapt(
+        self,
+        X: Sequence[Any],
+        transcripts: Sequence[Transcript] | None = None,
+        *,
+        method: str = "cmllr",
+        network: WordNetwork | None = None,
+        executor: Executor | None = None,
+    ) -> Self:
+        """Return a recogniser for the one speaker of these recordings.
+
+        Parameters
+        ----------
+        X : sequence of arrays
+            Recordings of one speaker.
+        transcripts : sequence, optional
+            What was said; by default what this recogniser hears.
+        method : {"cmllr", "mllr", "map"}
+            Transform the frames, transform the means, or move each Gaussian as far as the data ask for.
+        network : WordNetwork, optional
+            What may have been said, without transcripts.
+        executor : concurrent.futures.Executor, optional
+            Maps the E-step.
+
+        Raises
+        ------
+        DataError, ParameterError
+            As for ``fit``; for an unknown method.
+        """
+        if method not in METHODS:
+            raise ParameterError("unknown method of adaptation", got=repr(method), expected=f"one of {METHODS}")
+        speakers = ["speaker"] * len(X)
+        said = self.predict(X, network, speakers=speakers) if transcripts is None else _as_words(X, transcripts)
+        model, params, pauses = self._model(), self.params_, self._composite.pauses
+        shards = self._shards(self._frames(X, speakers), transcripts=said)
+        out = copy(self)
+        if method == "cmllr":
+            found = cmllr(model, params, shards, executor=executor)
+            out._transform = found if self._transform is None else combined(found, self._transform)
+        elif method == "mllr":
+            out.result_ = replace(
+                self.result_, params=mllr(model, params, shards, pauses and pauses.unit, executor=executor)
+            )
+        else:
+            out.result_ = replace(self.result_, params=map_adapted(model, params, shards, executor=executor))
+        return out
 
     # -- use -------------------------------------------------------------------------------------------
 
@@ -307,14 +352,14 @@ class SpeechRecogniser(EMEstimator):
             Most readings of each, which differ in their words.
         """
         search = self.search(network, n_best=n_best)
-        return [self._recognised(search, frames) for frames in self._front_end(X, speakers)]
+        return [self._recognised(search, frames) for frames in self._frames(X, speakers)]
 
     def search(self, network: WordNetwork | None = None, *, n_best: int = 1) -> Search:
         """Return a search of a network, for :class:`seqem.speech.decoder.Decoder`."""
         transitions = self.params_.transitions
         if network is None:
             network = (one_of if self._alone else word_loop)(list(self.lexicon_.entries))
-        graph = self._graph(_weighed(network, self.language_weight, self.word_penalty)).graph
+        graph = self._composite.script(_weighed(network, self.language_weight, self.word_penalty)).graph
         return Search(graph, graph.weights(transitions), self.beam, n_best)
 
     def align(
@@ -328,22 +373,18 @@ class SpeechRecogniser(EMEstimator):
             Where a word is not in the lexicon, or a transcript does not fit its recording.
         """
         _, said = self.params_, _as_words(X, transcripts)
-        return [self._aligned(f, w, x) for f, w, x in zip(self._front_end(X, speakers), said, X, strict=True)]
+        return [self._aligned(f, w, x) for f, w, x in zip(self._frames(X, speakers), said, X, strict=True)]
 
     def _aligned(self, frames: Array, words: Sequence[str], recording: Any) -> Alignment:
-        script = self._graph(transcript(words))
+        script = self._composite.script(transcript(words))
         shift = self.features.shift
         duration = len(recording) / self.features.sample_rate if np.ndim(recording) == 1 else len(frames) * shift
         weights = script.graph.weights(self.params_.transitions)
         return align(script, weights, self._emitted(script.graph, frames), shift, duration, self.beam)
 
-    def _graph(self, network: WordNetwork) -> Script:
-        spelt = spell(network, self.lexicon_, self._pauses)
-        return Script(spelt, compile_graph(spelt, self.inventory_))
-
     def _emitted(self, graph: StateGraph, frames: Array) -> Array:
         """Return the log-likelihoods of the emissions of a graph, (T, P)."""
-        mixture = self._model().distribution
+        mixture = self.distribution_
         return mixture.log_likelihood(mixture.of_states(self.params_.emission, graph.emissions), frames)
 
     def _recognised(self, search: Search, frames: Array) -> list[Recognition]:
@@ -380,10 +421,17 @@ class SpeechRecogniser(EMEstimator):
             Segment(*seconds(w.begin, w.end, shift), graph.labels[w.mark], w.score, confidence)
             for w, confidence in words
         )
-        said = self._graph(transcript([segment.label for segment in segments])).graph
+        said = self._composite.script(transcript([segment.label for segment in segments])).graph
         likelihood = forward(said, said.weights(self.params_.transitions), self._emitted(said, frames)).log_likelihood
         trust = [confidence for _, confidence in (words or pairs)]
         return Recognition(segments, hypothesis.score, likelihood, float(np.mean(trust)))
+
+
+def _joined(before: FitResult, after: FitResult) -> FitResult:
+    """Return the later of two fits with the history of both."""
+    n, seconds = before.n_iter, before.history[-1].seconds
+    later = (r._replace(iteration=r.iteration + n, seconds=r.seconds + seconds) for r in after.history)
+    return replace(after, n_iter=n + after.n_iter, history=History([*before.history, *later]))
 
 
 def _as_words(X: Sequence[Any], transcripts: Sequence[Transcript]) -> list[tuple[str, ...]]:

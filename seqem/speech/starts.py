@@ -10,32 +10,24 @@ from seqem.distributions.gaussian import Gaussian, GaussianParams, GaussianStats
 from seqem.distributions.mixture import MixtureParams
 from seqem.shapes import AnyArray, Array, Mask
 from seqem.speech.acoustic import AcousticModel, AcousticParams
-from seqem.speech.lexicon import Lexicon
-from seqem.speech.unit_network import Pauses
-from seqem.speech.units import Inventory
+from seqem.speech.composite import Composite
 
 _STAY = 0.75
 # How far the halves of a part move apart, in standard deviations.
 _APART = 0.2
 
 
-def even_cut(
-    words: Sequence[str],
-    quiet: Mask,
-    lexicon: Lexicon,
-    inventory: Inventory,
-    pauses: Pauses | None,
-    rng: np.random.Generator,
-) -> AnyArray:
+def even_cut(words: Sequence[str], quiet: Mask, composite: Composite, rng: np.random.Generator) -> AnyArray:
     """Return an emission for each frame: the states of the words one after another, each for the same time.
 
     Frames that are ``quiet`` (T,) go to the states of the pause. A word is said in one of its ways, drawn by their weights.
     """
     units: list[str] = []
     for word in words:
-        ways = lexicon[word]
+        ways = composite.lexicon[word]
         shares = np.array([way.weight for way in ways])
         units += ways[rng.choice(len(ways), p=shares / shares.sum())].units
+    inventory, pauses = composite.inventory, composite.pauses
     silent = quiet & (pauses is not None) | (not units)
     out = np.empty(len(quiet), dtype=np.int64)
     out[~silent] = _spread([e for unit in units for e in inventory[unit].emissions], int((~silent).sum()))

@@ -16,6 +16,7 @@ from seqem.em.stop import StopRule
 from seqem.errors import NumericalError
 from seqem.hmm.gmm import GMMHMM
 from seqem.speech.acoustic import AcousticModel, Spoken
+from seqem.speech.composite import Composite
 from seqem.speech.graph import compile_graph
 from seqem.speech.lexicon import Lexicon, Pronunciation
 from seqem.speech.network import transcript
@@ -54,7 +55,10 @@ def begin(n_mix=1, training="posterior"):
     rng = np.random.default_rng(0)
     frames, said = recordings(rng)
     model = AcousticModel(INVENTORY, MixtureOf(Gaussian("diag"), 1), training)
-    cut = [even_cut(w, f[:, 0] > 7.0, LEXICON, INVENTORY, PAUSES, rng) for f, w in zip(frames, said, strict=True)]
+    cut = [
+        even_cut(w, f[:, 0] > 7.0, Composite(LEXICON, INVENTORY, PAUSES), rng)
+        for f, w in zip(frames, said, strict=True)
+    ]
     params = flat_start(model, np.concatenate(frames), np.concatenate(cut))
     for size in growing(n_mix)[1:]:
         model = AcousticModel(INVENTORY, MixtureOf(Gaussian("diag"), size), training)

@@ -1,0 +1,68 @@
+"""Composite: units joined to models of whatever may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqem.core.batch import SequenceBatch
+from seqem.errors import DataError
+from seqem.shapes import Array
+from seqem.speech.acoustic import Spoken
+from seqem.speech.aligner import Script
+from seqem.speech.graph import compile_graph
+from seqem.speech.lexicon import Lexicon
+from seqem.speech.network import WordNetwork, transcript
+from seqem.speech.unit_network import Pauses, spell
+from seqem.speech.units import Inventory
+
+_ROWS_A_SHARD = 8192
+
+
+@dataclass(frozen=True)
+class Composite:
+    """Join units.
+
+    Attributes
+    ----------
+    lexicon : Lexicon
+        How words are pronounced.
+    inventory : Inventory
+        The units.
+    pauses : Pauses, optional
+        Silence that may be before, between and after words.
+    """
+
+    lexicon: Lexicon
+    inventory: Inventory
+    pauses: Pauses | None
+
+    def script(self, network: WordNetwork) -> Script:
+        """Return the network in units and its graph."""
+        spelt = spell(network, self.lexicon, self.pauses)
+        return Script(spelt, compile_graph(spelt, self.inventory))
+
+    def shards(self, frames: Sequence[Array], said: Sequence[Sequence[str]]) -> list[list[Spoken]]:
+        """Return recordings by what was said in them, in portions of similar size.
+
+        Raises
+        ------
+        DataError
+            Where a recording is too short for its transcript.
+        """
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for i, words in enumerate(said):
+            alike.setdefault(tuple(words), []).append(i)
+        shards: list[list[Spoken]] = [[]]
+        for words, members in alike.items():
+            graph = self.script(transcript(words)).graph
+            for i in members:
+                if len(frames[i]) < graph.shortest:
+                    got, least = f"{len(frames[i])} frames", f"at least {graph.shortest}"
+                    raise DataError(f"recording {i} is too short for its transcript", got=got, expected=least)
+            batch = SequenceBatch.of([frames[i] for i in members], names=tuple(f"recording {i}" for i in members))
+            for part in batch.shards(_ROWS_A_SHARD):
+                if shards[-1] and sum(s.batch.n_rows for s in shards[-1]) + part.n_rows > _ROWS_A_SHARD:
+                    shards.append([])
+                shards[-1].append(Spoken(graph, part))
+        return shards
