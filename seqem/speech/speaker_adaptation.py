@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.mixture import MixtureOf, MixtureParams
 from seqem.em.driver import fit
 from seqem.em.stop import StopRule
+from seqem.errors import DegenerateWarning
 from seqem.shapes import Array, IntArray
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
 from seqem.speech.feature_transform import FeatureTransform, identity
@@ -55,7 +57,9 @@ def map_adapted(
     part = replace(family, mean_prior=emission.component.mean, mean_weight=relevance, fixed={"covariance": True})
     mixture = MixtureOf(part, emission.weights.shape[1], weight_prior=1.0 + relevance * emission.weights)
     prior = replace(model, distribution=mixture, transition_prior=relevance * params.transitions)
-    return fit(prior, params, shards, stop=_STEPS, **options).params
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)  # words that the speaker has not said stay as they are
+        return fit(prior, params, shards, stop=_STEPS, **options).params
 
 
 def _is_pause(inventory: Inventory, pause: str | None) -> IntArray:
