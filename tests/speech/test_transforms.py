@@ -126,7 +126,10 @@ def test_transforms_follow_one_another():
 LEVELS = {"low": (0.0, 2.0), "high": (6.0, 4.0), "up": (0.0, 6.0), "down": (6.0, 0.0)}
 
 
-def say(words, rng, turn=np.eye(2), move=0.0):
+STRAIGHT = np.eye(2)
+
+
+def say(words, rng, turn=STRAIGHT, move=0.0):
     parts = [rng.normal((level, -level), 0.5, (rng.integers(5, 9), 2)) for w in words for level in LEVELS[w]]
     return np.concatenate(parts) @ turn.T + move
 
