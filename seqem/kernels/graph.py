@@ -33,28 +33,28 @@ def forward(first, source, weight, pdf, start, final, frames, beam, alpha):  # t
         for j in range(E):
             alpha[t, j] = -np.inf
             if t > 0:
-                alpha[t, j] = _gathered(first, source, weight, alpha[t - 1], j) + frames[t - 1, pdf[j]]
+                alpha[t, j] = _gathered(first, source, weight, alpha, t - 1, j) + frames[t - 1, pdf[j]]
                 best = max(best, alpha[t, j])
         if t > 0:
             for j in range(E):
                 if alpha[t, j] < best - beam:
                     alpha[t, j] = -np.inf
         for j in range(E, N):
-            alpha[t, j] = 0.0 if t == 0 and j == start else _gathered(first, source, weight, alpha[t], j)
+            alpha[t, j] = 0.0 if t == 0 and j == start else _gathered(first, source, weight, alpha, t, j)
     return alpha[T, final]
 
 
 @kernel
-def _gathered(first, source, weight, row, j):  # type: ignore[no-untyped-def]
-    """Return the logarithm of the sum over the arcs into node ``j`` of what ``row`` (N,) brings along them."""
+def _gathered(first, source, weight, alpha, t, j):  # type: ignore[no-untyped-def]
+    """Return the logarithm of the sum over the arcs into node ``j`` of what row ``t`` brings along them."""
     top = -np.inf
     for a in range(first[j], first[j + 1]):
-        top = max(top, row[source[a]] + weight[a])
+        top = max(top, alpha[t, source[a]] + weight[a])
     if top == -np.inf or first[j + 1] - first[j] == 1:
         return top
     total = 0.0
     for a in range(first[j], first[j + 1]):
-        below = row[source[a]] + weight[a] - top
+        below = alpha[t, source[a]] + weight[a] - top
         if below > -40.0:
             total += np.exp(below)
     return top + np.log(total)

@@ -71,12 +71,10 @@ class Decoder:
 
     def __init__(self, search: Search) -> None:
         graph, K = search.graph, search.n_best
-        shape = graph.n_nodes, K
-        self._search = search
-        self._now, self._before = (
-            (np.full(shape, -np.inf), np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.int64))
-            for _ in range(2)
-        )
+        self._search, shape = search, (2, graph.n_nodes, K)
+        # Of even and odd frames in turn.
+        self._score = np.full(shape, -np.inf)
+        self._record, self._history = np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.int64)
         self._records, self._scores = np.empty((0, 3), dtype=np.int32), np.empty(0)
         self._used = self._clock = 0
         self._most = int((graph.mark >= 0).sum()) * K
@@ -89,7 +87,8 @@ class Decoder:
             self._make_room((len(block) + 1) * self._most)
             self._used = pass_tokens(
                 graph.first, graph.source, self._search.weights, graph.column, graph.start, graph.mark, graph.n_words,
-                block, self._clock, self._search.beam, self._now, self._before, self._records, self._scores, self._used,
+                block, self._clock, self._search.beam, self._score, self._record, self._history,
+                self._records, self._scores, self._used,
             )  # fmt: skip
             self._clock += len(block)
 
@@ -104,15 +103,15 @@ class Decoder:
         """What the best token so far has passed; None before the first frame."""
         if self._clock == 0:
             return None
-        score, record, _ = self._now
-        node = int(score[:, 0].argmax())
-        return self._read(float(score[node, 0]), int(record[node, 0]))
+        row = self._clock % 2
+        node = int(self._score[row, :, 0].argmax())
+        return self._read(float(self._score[row, node, 0]), int(self._record[row, node, 0]))
 
     def finish(self) -> list[Hypothesis]:
         """Return the readings of all frames, best first; none where the beam left no way to the end."""
         if self._clock == 0:
             self.feed(np.empty((0, len(self._search.graph.emissions))))
-        score, record, _ = (part[self._search.graph.final] for part in self._now)
+        score, record = (part[self._clock % 2, self._search.graph.final] for part in (self._score, self._record))
         alive = np.flatnonzero(score > -np.inf)
         return [self._read(float(score[k]), int(record[k])) for k in alive]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import replace
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.mixture import MixtureOf
@@ -19,14 +20,16 @@ from seqem.em.driver import fit as run_fit
 from seqem.em.estimator import EMEstimator
 from seqem.em.history import History
 from seqem.em.methods import accelerator
-from seqem.em.stop import StopRule
+from seqem.em.stop import StopReason, StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.shapes import Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
 from seqem.speech.aligner import align, seconds
 from seqem.speech.alignment import Alignment, Segment
 from seqem.speech.composite import Composite
+from seqem.speech.contexts import Contexts
 from seqem.speech.decoder import Decoder, Hypothesis, Search, confidences
+from seqem.speech.emission import Emission
 from seqem.speech.feature_transform import combined, transformed
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
@@ -50,6 +53,9 @@ _FEWEST, _MOST = 3, 12
 # Frames that pay for one more Gaussian.
 _FRAMES_A_PART = 200
 _MOST_PARTS = 16
+
+# Rows of which emissions are computed together.
+_ROWS_AT_ONCE = 4096
 
 Transcript = str | Sequence[str]
 
@@ -152,6 +158,9 @@ class SpeechRecogniser(EMEstimator):
         self.adaptive_passes = adaptive_passes
         self.random_state = random_state
 
+    # What joins units where they were not learnt here: the pause, and units in context.
+    _joins: Mapping[str, Any] | None = None
+
     # -- training --------------------------------------------------------------------------------------
 
     def fit(
@@ -184,6 +193,7 @@ class SpeechRecogniser(EMEstimator):
             For recordings that cannot be used, words that are not in the lexicon, and transcripts longer than the recording.
         """
         self._transform: Array | None = None
+        self._joins = None
         frames, said = self._frames(X, speakers), _as_words(X, transcripts)
         rng = generator(self.random_state)
         words = sorted({word for each in said for word in each})
@@ -268,7 +278,46 @@ class SpeechRecogniser(EMEstimator):
 
     @property
     def _composite(self) -> Composite:
-        return Composite(self.lexicon_, self.inventory_, Pauses(_PAUSE) if self.pauses else None)
+        if self._joins is None:
+            return Composite(self.lexicon_, self.inventory_, Pauses(_PAUSE) if self.pauses else None)
+        pauses = Pauses(self._joins["pause"], self._joins["probability"])
+        units = self._joins["contexts"]
+        return Composite(self.lexicon_, self.inventory_, pauses, Contexts(units, pauses.unit) if units else None)
+
+    @classmethod
+    def of_models(
+        cls,
+        lexicon: Lexicon,
+        inventory: Inventory,
+        distribution: Emission,
+        params: AcousticParams,
+        *,
+        pauses: Pauses,
+        contexts: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return a recogniser with models that were trained elsewhere.
+
+        Parameters
+        ----------
+        lexicon : Lexicon
+            Words to units of the inventory, or to those that ``contexts`` is about.
+        inventory, distribution, params
+            The units, their emissions, and the parameters of both.
+        pauses : Pauses
+            The unit of silence, and the probability of one before and after each word.
+        contexts : mapping, optional
+            Units that depend on those beside them, as in :class:`seqem.speech.contexts.Contexts`.
+        **options
+            Of the constructor.
+        """
+        model = cls(lexicon, **options)
+        model.lexicon_, model.inventory_, model.distribution_ = lexicon, inventory, distribution
+        model._alone, model._transform = False, None
+        model._joins = {"pause": pauses.unit, "probability": pauses.probability, "contexts": dict(contexts or {})}
+        no_data = float("nan")
+        model.result_ = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
+        return model
 
     def adapt(
         self,
@@ -327,8 +376,11 @@ class SpeechRecogniser(EMEstimator):
     def predict(
         self, X: Sequence[Any], network: WordNetwork | None = None, *, speakers: Sequence[Any] | None = None
     ) -> list[tuple[str, ...]]:
-        """Return the words of each recording."""
-        return [readings[0].words for readings in self.recognise(X, network, speakers=speakers)]
+        """Return the words of each recording; arguments and errors are those of :meth:`recognise`."""
+        search = self.search(network)
+        graph, frames = search.graph, self._frames(X, speakers)
+        found = (self._decoded(search, emitted)[0] for emitted in self._all_emitted(graph, frames))
+        return [tuple(graph.labels[w.mark] for w in best.spotted if w.mark < graph.n_words) for best in found]
 
     def recognise(
         self,
@@ -352,7 +404,9 @@ class SpeechRecogniser(EMEstimator):
             Most readings of each, which differ in their words.
         """
         search = self.search(network, n_best=n_best)
-        return [self._recognised(search, frames) for frames in self._frames(X, speakers)]
+        frames = self._frames(X, speakers)
+        pairs = zip(frames, self._all_emitted(search.graph, frames), strict=True)
+        return [self._recognised(search, part, emitted) for part, emitted in pairs]
 
     def search(self, network: WordNetwork | None = None, *, n_best: int = 1) -> Search:
         """Return a search of a network, for :class:`seqem.speech.decoder.Decoder`."""
@@ -387,21 +441,24 @@ class SpeechRecogniser(EMEstimator):
         mixture = self.distribution_
         return mixture.log_likelihood(mixture.of_states(self.params_.emission, graph.emissions), frames)
 
-    def _recognised(self, search: Search, frames: Array) -> list[Recognition]:
-        emitted = self._emitted(search.graph, frames)
-        decoder = Decoder(search)
-        decoder.feed(emitted)
-        found = decoder.finish()
-        if not found:
-            decoder = Decoder(replace(search, beam=np.inf))
+    def _all_emitted(self, graph: StateGraph, frames: Sequence[Array]) -> Iterator[Array]:
+        """Yield the log-likelihoods of the emissions of a graph for each recording; short ones are worked on together."""
+        for part in SequenceBatch.of(frames).shards(_ROWS_AT_ONCE):
+            yield from part.with_values(self._emitted(graph, part.values))
+
+    def _decoded(self, search: Search, emitted: Array) -> list[Hypothesis]:
+        for beam in (search.beam, np.inf):
+            decoder = Decoder(replace(search, beam=beam))
             decoder.feed(emitted)
-            found = decoder.finish()
-        if not found:
-            raise DataError(
-                "no words of the network fit the recording", got=f"{len(frames)} frames",
-                expected=f"at least {search.graph.shortest}",
-            )  # fmt: skip
-        posterior = self._posterior(search, emitted)
+            if found := decoder.finish():
+                return found
+        raise DataError(
+            "no words of the network fit the recording", got=f"{len(emitted)} frames",
+            expected=f"at least {search.graph.shortest}",
+        )  # fmt: skip
+
+    def _recognised(self, search: Search, frames: Array, emitted: Array) -> list[Recognition]:
+        found, posterior = self._decoded(search, emitted), self._posterior(search, emitted)
         return [self._read(search.graph, hypothesis, posterior, frames) for hypothesis in found]
 
     def _posterior(self, search: Search, emitted: Array) -> Array:
