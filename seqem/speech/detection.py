@@ -7,6 +7,21 @@ import numpy as np
 from seqem.errors import ParameterError
 from seqem.shapes import Array, Mask
 
+_LOUD = 0.95
+
+
+def loud_frames(log_energy: Array, decibels: float = 15.0) -> Mask:
+    """Return which frames (T,) are at most so many decibels below the loudest, of which one in twenty does not count.
+
+    Examples
+    --------
+    >>> loud_frames(np.log([1e-6, 1e-3, 1.0, 0.5])).tolist()
+    [False, False, True, True]
+    """
+    if not len(log_energy):
+        return np.zeros(0, dtype=bool)
+    return np.asarray(log_energy >= np.quantile(log_energy, _LOUD) - decibels * np.log(10.0) / 10.0)
+
 
 def speech_frames(
     log_energy: Array, *, threshold: float = 5.5, mean_share: float = 0.5, context: int = 2, proportion: float = 0.6

@@ -10,8 +10,10 @@ import numpy as np
 
 from seqem.core.checks import rows
 from seqem.errors import DataError, ParameterError
-from seqem.shapes import Array
+from seqem.shapes import AnyArray, Array, Mask
+from seqem.speech.detection import loud_frames
 from seqem.speech.features import Features
+from seqem.speech.frames import cut, emphasised, log_energy
 from seqem.speech.normalise import normalised, speaker_normalised
 
 _WHOLES = ("utterance", "speaker", None)
@@ -26,7 +28,8 @@ class FrontEnd:
     features : Features
         What samples are turned to.
     normalise : {"utterance", "speaker", None}
-        Over what the mean of each feature is removed.
+        Over what the mean of each feature is removed. Of the samples of a speaker only loud frames count, so that who pauses more
+        is not the more different for it.
     variance : bool
         Whether features are divided by their standard deviation too.
     """
@@ -48,9 +51,24 @@ class FrontEnd:
             For a recording that is silent, too short for a frame, or not finite; it is named by its number.
         """
         frames = [self._features(i, recording) for i, recording in enumerate(recordings)]
+        if self.normalise is None:
+            return frames
         if self.normalise == "utterance":
             return [normalised(part, variance=self.variance) for part in frames]
-        return self._by_speaker(frames, speakers) if self.normalise == "speaker" else frames
+        if speakers is None or len(speakers) != len(frames):
+            raise DataError("normalisation by speaker needs a speaker for each recording", got=speakers)
+        counted = [
+            self._counted(np.asarray(recording), len(part)) for recording, part in zip(recordings, frames, strict=True)
+        ]
+        return self._by_speaker(frames, counted, speakers)
+
+    def _counted(self, recording: AnyArray, n_frames: int) -> Mask:
+        """Return which frames count for the mean: the loud ones of samples, all of features."""
+        if recording.ndim == 2:
+            return np.ones(n_frames, dtype=bool)
+        rate, sharp = self.features.sample_rate, emphasised(recording, self.features.pre_emphasis)
+        frames = cut(sharp, round(self.features.width * rate), round(self.features.shift * rate))
+        return loud_frames(log_energy(frames[:n_frames]))
 
     def _features(self, number: int, recording: Any) -> Array:
         array = np.asarray(recording)
@@ -67,13 +85,12 @@ class FrontEnd:
             raise DataError(f"recording {number}: {error}") from error
         return frames
 
-    def _by_speaker(self, frames: list[Array], speakers: Sequence[Any] | None) -> list[Array]:
-        if speakers is None or len(speakers) != len(frames):
-            raise DataError("normalisation by speaker needs a speaker for each recording", got=speakers)
+    def _by_speaker(self, frames: list[Array], counted: list[Mask], speakers: Sequence[Any]) -> list[Array]:
         out = list(frames)
         for speaker in dict.fromkeys(speakers):
             own = [i for i, name in enumerate(speakers) if name == speaker]
-            parts = speaker_normalised([frames[i] for i in own], variance=self.variance)
+            masks = [counted[i] for i in own]
+            parts = speaker_normalised([frames[i] for i in own], variance=self.variance, counted=masks)
             for i, part in zip(own, parts, strict=True):
                 out[i] = part
         return out

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqem.errors import DataError
-from seqem.shapes import Array
+from seqem.shapes import Array, Mask
 
 _SMALLEST = 1e-10
 
@@ -23,8 +23,13 @@ def normalised(features: Array, *, variance: bool = False) -> Array:
     return speaker_normalised([features], variance=variance)[0]
 
 
-def speaker_normalised(utterances: Sequence[Array], *, variance: bool = False) -> list[Array]:
+def speaker_normalised(
+    utterances: Sequence[Array], *, variance: bool = False, counted: Sequence[Mask] | None = None
+) -> list[Array]:
     """Return the utterances of a speaker, each (T, D), with the mean of all their frames removed, and the deviation if asked for.
+
+    Only frames that are ``counted`` (T,) have a part in means and deviations, where that is given: speakers who pause more than
+    others are not the more different for it.
 
     Raises
     ------
@@ -42,8 +47,9 @@ def speaker_normalised(utterances: Sequence[Array], *, variance: bool = False) -
     frames = np.concatenate(list(utterances)) if utterances else np.zeros((0, 0))
     if not len(frames):
         return list(utterances)
-    mean = frames.mean(axis=0)
-    scale = np.sqrt(np.maximum(frames.var(axis=0), _SMALLEST)) if variance else 1.0
+    known = frames if counted is None else frames[np.concatenate(list(counted))]
+    mean = known.mean(axis=0)
+    scale = np.sqrt(np.maximum(known.var(axis=0), _SMALLEST)) if variance else 1.0
     return [(part - mean) / scale for part in utterances]
 
 

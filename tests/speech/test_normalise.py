@@ -3,6 +3,8 @@ import pytest
 
 from seqem.errors import DataError, ParameterError
 from seqem.speech.detection import speech_frames
+from seqem.speech.features import Features
+from seqem.speech.front_end import FrontEnd
 from seqem.speech.normalise import normalised, sliding_normalised, speaker_normalised
 
 RNG = np.random.default_rng(0)
@@ -52,3 +54,31 @@ def test_speech_is_found_between_silences():
     assert speech_frames(np.zeros(0)).shape == (0,)
     with pytest.raises(ParameterError):
         speech_frames(energy, proportion=0.0)
+
+
+def test_frames_that_do_not_count_have_no_part_in_the_mean():
+    rng = np.random.default_rng(5)
+    parts = [rng.normal(size=(n, 3)) for n in (7, 4)]
+    counted = [np.arange(7) % 2 == 0, np.array([True, False, False, True])]
+    for variance in (False, True):
+        out = speaker_normalised(parts, variance=variance, counted=counted)
+        known = np.concatenate([part[mask] for part, mask in zip(out, counted, strict=True)])
+        np.testing.assert_allclose(known.mean(axis=0), 0.0, atol=1e-12)
+        if variance:
+            np.testing.assert_allclose(known.std(axis=0), 1.0, rtol=1e-12)
+        moved = [part + 1e6 * ~mask[:, None] for part, mask in zip(parts, counted, strict=True)]
+        again = speaker_normalised(moved, variance=variance, counted=counted)
+        for a, b, mask in zip(again, out, counted, strict=True):
+            np.testing.assert_allclose(a[mask], b[mask], rtol=1e-9)
+
+
+def test_a_speaker_who_pauses_more_is_not_the_more_different():
+    rng = np.random.default_rng(6)
+    speech = np.sin(np.arange(16000) * 0.3) * (1 + 0.5 * rng.standard_normal(16000)) * 0.3
+    pause = 1e-4 * rng.standard_normal(32000)
+    front_end = FrontEnd(Features(sample_rate=8000), "speaker")
+    brief, slow = front_end([np.concatenate([speech, pause[:800]]), np.concatenate([speech, pause])], ["a", "b"])
+    np.testing.assert_allclose(brief[:150], slow[:150], atol=0.2)
+    whole = FrontEnd(Features(sample_rate=8000), "utterance")
+    brief, slow = whole([np.concatenate([speech, pause[:800]]), np.concatenate([speech, pause])])
+    assert np.abs(brief[:150] - slow[:150]).max() > 10
