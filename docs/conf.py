@@ -65,6 +65,12 @@ TABLES = {
         catalog.ESTIMATORS,
     ),
     "models": ("Mixtures, censored regression, factors", "Models of rows without order.", catalog.MODELS),
+    "speech": (
+        "Speech",
+        "Models of recordings; what they are told is in :class:`~seqem.Features`, :class:`~seqem.Lexicon` and their like.",
+        catalog.SPEECH,
+    ),
+    "settings": ("Settings of speech", "What models of speech are told; they are saved with them.", catalog.SETTINGS),
     "distributions": (
         "Distributions",
         "Emissions of :class:`~seqem.HMM`, and parts of :class:`~seqem.MixtureOf` and :class:`~seqem.Independent`.",
@@ -129,7 +135,7 @@ def write_reference():
             "The words after ``seqem``. Exit codes: 0, 1 (data or model at fault), 2 (command line at fault), 130 (Ctrl-C)."
         ]
     ]
-    for words in [[], *([verb] for verb in catalog.VERBS)]:
+    for words in [[], *([verb] for verb in catalog.VERBS), *(["speech", verb] for verb in catalog.SPEECH_VERBS)]:
         name = " ".join(["seqem", *words])
         block = [name, "-" * len(name), "", ".. code-block:: text", ""]
         commands.append(block + [f"   {line}".rstrip() for line in help_of(words).splitlines()])

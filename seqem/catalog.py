@@ -31,6 +31,9 @@ DISTRIBUTIONS: dict[str, Entry] = {
     "categorical": Entry("seqem.distributions.categorical:Categorical", "symbols, with ambiguity and missing codes"),
     "gaussian": Entry("seqem.distributions.gaussian:Gaussian", "Gaussians: spherical, diag, full or tied covariance"),
     "mixture": Entry("seqem.distributions.mixture:MixtureOf", "a mixture of one family in each state"),
+    "shared-mixture": Entry(
+        "seqem.distributions.shared_mixture:SharedMixture", "mixtures of the same parts, with weights a state"
+    ),
     "poisson": Entry("seqem.distributions.poisson:Poisson", "independent counts"),
     "bernoulli": Entry("seqem.distributions.bernoulli:Bernoulli", "independent zeros and ones"),
     "multinomial": Entry("seqem.distributions.multinomial:Multinomial", "counts of symbols in a number of trials"),
@@ -101,16 +104,24 @@ SPEECH: dict[str, Entry] = {
     "speech-recogniser": Entry(
         "seqem.speech.recogniser:SpeechRecogniser", "learns words from recordings, recognises and aligns them"
     ),
+    "gmm-ubm": Entry("seqem.speech.speakers:GMMUBM", "speakers by mixtures adapted from a background"),
+    "ivectors": Entry("seqem.speech.ivectors:IVectors", "recordings as vectors of one length"),
+    "plda": Entry("seqem.speech.plda:PLDA", "whether vectors are of the same speaker"),
 }
 
 # What such models are told, and is saved with them.
 SETTINGS: dict[str, Entry] = {
-    "features": Entry("seqem.speech.features:Features", "recordings to feature frames, as HTK or Kaldi computes them"),
+    "features": Entry(
+        "seqem.speech.features:Features", "recordings to feature frames, as HTK, Kaldi or Sphinx computes them"
+    ),
     "warp": Entry("seqem.speech.filterbank:Warp", "vocal-tract-length normalisation"),
     "lexicon": Entry("seqem.speech.lexicon:Lexicon", "how words are pronounced"),
     "pronunciation": Entry("seqem.speech.lexicon:Pronunciation", "one way to say a word"),
     "inventory": Entry("seqem.speech.units:Inventory", "units of speech by name"),
     "unit": Entry("seqem.speech.units:Unit", "a chain of states"),
+    "pauses": Entry("seqem.speech.unit_network:Pauses", "the unit of silence between words"),
+    "contexts": Entry("seqem.speech.contexts:Contexts", "units that depend on those beside them"),
+    "composite": Entry("seqem.speech.composite:Composite", "units joined to models of what may be said"),
 }
 
 FORMATS: dict[str, Entry] = {
@@ -141,8 +152,19 @@ VERBS: dict[str, Entry] = {
     "sample": Entry("seqem.cli.sample:sample", "draw sequences or rows from a model"),
     "select": Entry("seqem.cli.select:select", "choose the number of states, components or factors by BIC, AIC or ICL"),
     "features": Entry("seqem.cli.features:features", "feature frames of recordings: MFCC, PLP, mel energies"),
+    "speech": Entry("seqem.catalog:SPEECH_VERBS", "train on recordings, recognise, align, adapt, tell speakers apart"),
     "info": Entry("seqem.cli.info:info", "show the parameters of a model and how its fit went"),
     "plot": Entry("seqem.cli.plot:plot", "draw a model, its fit, or the states of a sequence"),
+}
+
+# Verbs after the verb ``speech``.
+SPEECH_VERBS: dict[str, Entry] = {
+    "train": Entry("seqem.cli.speech_train:train", "train a recogniser on recordings and transcripts"),
+    "recognise": Entry("seqem.cli.speech_recognise:recognise", "recognise the words of recordings"),
+    "align": Entry("seqem.cli.speech_align:align", "find when each word and phone was said"),
+    "adapt": Entry("seqem.cli.speech_adapt:adapt", "adapt a recogniser to a speaker"),
+    "enrol": Entry("seqem.cli.speech_enrol:enrol", "learn the voices of speakers"),
+    "verify": Entry("seqem.cli.speech_verify:verify", "find who speaks, or whether it is who they claim to be"),
 }
 
 # What the driver goes by; seqem.em.methods makes them.
@@ -186,6 +208,31 @@ OTHERS: tuple[Entry, ...] = (
     Entry("seqem.io.models:save", "an estimator to a file"),
     Entry("seqem.io.models:load", "an estimator from a file"),
     Entry("seqem.speech.network:WordNetwork", "which sequences of words may be said"),
+    Entry("seqem.speech.ngram:NGram", "the probability of a word after the words before it"),
+    Entry("seqem.speech.scoring:word_errors", "word and sentence error rates, with every error"),
+    Entry("seqem.speech.ivectors:length_normalised", "vectors over their lengths"),
+    Entry("seqem.speech.error_rates:equal_error_rate", "the rate at which misses equal false alarms"),
+    Entry("seqem.speech.error_rates:minimum_detection_cost", "the detection cost at the best threshold"),
+    Entry("seqem.speech.score_norm:z_norm", "scores of speakers by those of impostors"),
+    Entry("seqem.speech.score_norm:t_norm", "scores of recordings by those of a cohort"),
+    Entry("seqem.speech.score_norm:s_norm", "the mean of both"),
+    Entry("seqem.io.manifest:read_manifest", "a table of recordings"),
+    Entry("seqem.io.pronunciations:read_lexicon", "a pronouncing dictionary"),
+    Entry("seqem.io.pronunciations:write_lexicon", "a pronouncing dictionary to a file"),
+    Entry("seqem.io.sphinx:read_sphinx", "a recogniser of a Sphinx acoustic model"),
+    Entry("seqem.io.fsg:read_fsg", "a grammar of Sphinx"),
+    Entry("seqem.io.jsgf:read_jsgf", "a grammar of what may be said"),
+    Entry("seqem.io.arpa:read_arpa", "n-grams of an ARPA file"),
+    Entry("seqem.io.arpa:write_arpa", "n-grams to an ARPA file"),
+    Entry("seqem.io.textgrid:read_textgrid", "the tiers of a Praat TextGrid"),
+    Entry("seqem.io.textgrid:write_textgrid", "an alignment to a Praat TextGrid"),
+    Entry("seqem.io.ctm:read_ctm", "alignments of a CTM file"),
+    Entry("seqem.io.ctm:write_ctm", "alignments to a CTM file"),
+    Entry("seqem.io.alignment_json:read_alignment_json", "an alignment of a JSON file"),
+    Entry("seqem.io.alignment_json:write_alignment_json", "an alignment to a JSON file"),
+    Entry("seqem.io.kaldi:read_ark", "feature frames of a Kaldi archive"),
+    Entry("seqem.io.kaldi:read_scp", "feature frames that a Kaldi list names"),
+    Entry("seqem.io.kaldi:write_ark", "feature frames to a Kaldi archive"),
     Entry("seqem.io.audio:read_audio", "a recording as one channel of samples"),
     Entry("seqem.io.htk:read_htk", "feature frames of an HTK file"),
     Entry("seqem.io.htk:write_htk", "feature frames to an HTK file"),

@@ -70,6 +70,27 @@ class FormatError(DataError):
         self.line = line
 
 
+class RecordingsError(DataError):
+    """Recordings that cannot be used, among others that may be.
+
+    Attributes
+    ----------
+    reasons : dict of int to str
+        Number of each, from 0 -> what is wrong with it.
+
+    Examples
+    --------
+    >>> str(RecordingsError({3: "it is silent", 5: "it has no frames"}))
+    'recording 3: it is silent (and 1 more)'
+    """
+
+    def __init__(self, reasons: dict[int, str]) -> None:
+        first = min(reasons)
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        super().__init__(f"recording {first}: {reasons[first]}{more}")
+        self.reasons = reasons
+
+
 class NumericalError(SeqemError, ArithmeticError):
     """A computation that left the range of floating-point numbers or lost its meaning."""
 

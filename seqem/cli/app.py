@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from seqem import __version__
-from seqem.catalog import VERBS
+from seqem.catalog import VERBS, Entry
 from seqem.cli.options import flattened
 from seqem.errors import SeqemError, SeqemWarning
 
@@ -74,11 +74,21 @@ def _application(words: list[str]) -> typer.Typer:
         add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
     )
     application.callback()(_seqem)
-    asked = next((word for word in words if not word.startswith("-")), None)
-    for name, row in VERBS.items():
-        verb = flattened(row.load()) if name == asked else _unloaded
-        application.command(name, short_help=f"{row.help[0].upper()}{row.help[1:]}.")(verb)
+    _mount(application, VERBS, [word for word in words if not word.startswith("-")])
     return application
+
+
+def _mount(application: typer.Typer, verbs: Mapping[str, Entry], words: Sequence[str]) -> None:
+    """Give an application its verbs; one whose row leads to a table has verbs of its own."""
+    for name, row in verbs.items():
+        asked = row.load() if words[:1] == [name] else _unloaded
+        help = f"{row.help[0].upper()}{row.help[1:]}."
+        if isinstance(asked, Mapping):
+            group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+            _mount(group, asked, words[1:])
+            application.add_typer(group, name=name, help=help)
+        else:
+            application.command(name, short_help=help)(flattened(asked))
 
 
 def _unloaded() -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seqem.cli.options import Json, one_of
 from seqem.cli.outputs import print_json
-from seqem.errors import SeqemError
+from seqem.errors import DataError, SeqemError
 
 if TYPE_CHECKING:
+    from seqem.shapes import Array
     from seqem.speech.features import Features
 
-_FORMS = {"npy": ".npy", "htk": ".htk"}
+_FORMS = {"npy": ".npy", "htk": ".htk", "ark": ".ark"}
+_ARCHIVE = "features"
 _KINDS = ("mfcc", "plp", "fbank", "spectrogram")
 _NORMALISED = ("none", "mean", "variance")
 _NO_ENERGY = "none"
@@ -62,7 +66,16 @@ def features(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Recordings: WAV, FLAC, OGG, MP3 and others.")],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where feature files are written.")],
     front_end: FrontEnd,
-    form: Annotated[str, typer.Option("--as", metavar="FORM", callback=one_of(_FORMS), help="npy or htk.")] = "npy",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            "--to",
+            metavar="FORM",
+            callback=one_of(_FORMS),
+            help="npy, htk, or ark: features.ark and features.scp of Kaldi, for all recordings.",
+        ),
+    ] = "npy",
     normalise: Annotated[
         str,
         typer.Option(
@@ -74,52 +87,87 @@ def features(
     ] = "none",
     json: Json = False,
 ) -> None:
-    """Compute feature frames of recordings, one file each; a bad recording does not stop the others."""
+    """Compute feature frames of recordings; a bad recording does not stop the others."""
     os.makedirs(output, exist_ok=True)
     stems = [os.path.splitext(os.path.basename(path))[0] for path in inputs]
     if len(set(stems)) < len(stems):
-        raise typer.BadParameter("two inputs have one name: their features would go to one file")
+        raise typer.BadParameter("two inputs have one name: their features would replace one another")
     failed = 0
-    for path, stem in zip(inputs, stems, strict=True):
-        target = os.path.join(output, stem + _FORMS[form])
-        try:
-            shape = _one(path, target, form, front_end, normalise)
-        except SeqemError as error:
-            failed += 1
-            text = str(error) if path in str(error) else f"{path}: {error}"
-            print(f"seqem: error: {text}", file=sys.stderr)
-            if json:
-                print_json({"input": path, "error": str(error)})
-            continue
-        if json:
-            print_json({"input": path, "output": target, "frames": shape[0], "features": shape[1]})
-        else:
-            print(f"{target}: {shape[0]:,} frames of {shape[1]}")
+
+    def computed() -> Iterator[tuple[str, Array]]:
+        nonlocal failed
+        for path, stem in zip(inputs, stems, strict=True):
+            archive = os.path.join(output, _ARCHIVE if form == "ark" else stem) + _FORMS[form]
+            try:
+                frames = _frames(path, front_end, normalise)
+                if form == "ark":
+                    _check_name(stem)
+            except SeqemError as error:
+                failed += 1
+                _tell_failure(path, error, json)
+                continue
+            yield stem, frames
+            _tell(path, archive, frames, json)
+
+    if form == "ark":
+        _write_archive(output, computed())
+    else:
+        for stem, frames in computed():
+            _write(os.path.join(output, stem + _FORMS[form]), frames, form, front_end)
     if failed:
         print(f"seqem: {failed} of {len(inputs)} inputs failed", file=sys.stderr)
         raise typer.Exit(1)
 
 
-def _one(path: str, target: str, form: str, front_end: FrontEnd, normalise: str) -> tuple[int, int]:
-    """Write the features of a recording and return their shape."""
-    import numpy as np
-
+def _frames(path: str, front_end: FrontEnd, normalise: str) -> Array:
+    """Return the features of a recording."""
     from seqem.io.audio import read_audio
-    from seqem.io.htk import write_htk
-    from seqem.io.streams import atomic_write
     from seqem.speech.normalise import normalised
 
     audio = read_audio(path, sample_rate=front_end.sample_rate)
-    recipe = front_end.build(audio.sample_rate)
-    frames = recipe(audio.samples)
-    if normalise != "none":
-        frames = normalised(frames, variance=normalise == "variance")
+    frames = front_end.build(audio.sample_rate)(audio.samples)
+    return frames if normalise == "none" else normalised(frames, variance=normalise == "variance")
+
+
+def _check_name(stem: str) -> None:
+    if stem.split() != [stem]:
+        raise DataError("an archive cannot name the recording", got=repr(stem), expected="a name without blanks")
+
+
+def _write(target: str, frames: Array, form: str, front_end: FrontEnd) -> None:
+    import numpy as np
+
+    from seqem.io.htk import write_htk
+    from seqem.io.streams import atomic_write
+    from seqem.speech.features import Features
+
     if form == "htk":
-        write_htk(target, frames, recipe.shift, _htk_kind(front_end))
+        write_htk(target, frames, Features.shift, _htk_kind(front_end))
     else:
         with atomic_write(target, "wb") as handle:
             np.save(handle, frames)
-    return frames.shape[0], frames.shape[1]
+
+
+def _write_archive(folder: str, items: Iterator[tuple[str, Array]]) -> None:
+    from seqem.io.kaldi import write_ark
+
+    path, first = os.path.join(folder, _ARCHIVE), list(islice(items, 1))
+    if first:
+        write_ark(f"{path}.ark", chain(first, items), f"{path}.scp")
+
+
+def _tell(path: str, target: str, frames: Array, json: bool) -> None:
+    if json:
+        print_json({"input": path, "output": target, "frames": frames.shape[0], "features": frames.shape[1]})
+    else:
+        print(f"{target}: {frames.shape[0]:,} frames of {frames.shape[1]}")
+
+
+def _tell_failure(path: str, error: SeqemError, json: bool) -> None:
+    text = str(error) if path in str(error) else f"{path}: {error}"
+    print(f"seqem: error: {text}", file=sys.stderr)
+    if json:
+        print_json({"input": path, "error": str(error)})
 
 
 def _htk_kind(front_end: FrontEnd) -> str:

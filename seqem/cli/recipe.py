@@ -12,7 +12,7 @@ import typer
 from seqem.catalog import DISTRIBUTIONS, ESTIMATORS, METHODS, MODELS
 from seqem.cli.options import Seed, listed, one_of
 
-_FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "independent", "tied")]
+_FAMILIES = [name for name in DISTRIBUTIONS if name not in ("mixture", "shared-mixture", "independent", "tied")]
 _FLAGS = {
     "n_components": "--states",
     "n_factors": "--factors",

@@ -88,13 +88,43 @@ class Independent:
 
     def log_likelihood(self, params: IndependentParams, x: AnyArray) -> Array:
         """Return log p(x_n | k), shape (N, K)."""
-        pairs = zip(self._each(x), params.parts, strict=True)
-        return np.add.reduce([part.log_likelihood(p, values) for (part, values), p in pairs])
+        out = np.zeros((len(x), 1))
+        for (part, values), p in zip(self._each(x), params.parts, strict=True):
+            out = out + part.log_likelihood(p, values)
+        return out
 
     def accumulate(self, params: IndependentParams, x: AnyArray, resp: Array) -> IndependentStats:
         """Return each part's statistics."""
         pairs = zip(self._each(x), params.parts, strict=True)
         return IndependentStats(tuple(part.accumulate(p, values, resp) for (part, values), p in pairs))
+
+    def log_likelihood_and_parts(self, params: IndependentParams, x: AnyArray) -> tuple[Array, tuple[Any, ...]]:
+        """Return the log-likelihoods (N, K) and what each part's ``accumulate_parts`` wants to know of the same rows."""
+        pairs = zip(self._each(x), params.parts, strict=True)
+        found = [_scored(part, p, values) for (part, values), p in pairs]
+        return np.add.reduce([scores for scores, _ in found]), tuple(shares for _, shares in found)
+
+    def accumulate_parts(
+        self, params: IndependentParams, x: AnyArray, parts: tuple[Any, ...], resp: Array
+    ) -> IndependentStats:
+        """Return what ``accumulate`` does, from what each part knows."""
+        known = zip(self._each(x), params.parts, parts, strict=True)
+        return IndependentStats(tuple(_counted(part, p, values, shares, resp) for (part, values), p, shares in known))
+
+    def responsibilities(self, params: IndependentParams, x: AnyArray, resp: Array) -> Array:
+        """Return ``resp`` (N, K) shared out to the parts of each mixture, one mixture's beside the other's."""
+        pairs = zip(self._each(x), params.parts, strict=True)
+        shared = [part.responsibilities(p, values, resp) for (part, values), p in pairs]  # type: ignore[attr-defined]
+        return np.concatenate(shared, axis=1)
+
+    def of_states(self, params: IndependentParams, states: IntArray) -> IndependentParams:
+        """Return the parameters of some states, where each part can."""
+        return IndependentParams(tuple(part.of_states(p, states) for part, p in self._with(params)))
+
+    def add_states(self, total: IndependentStats, stats: IndependentStats, states: IntArray) -> None:
+        """Add the statistics of some states, all different, to those of all, in place."""
+        for part, whole, own in self._with(total, stats):
+            part.add_states(whole, own, states)
 
     def _with(self, *trees: Any) -> Iterator[tuple[Any, ...]]:
         """Yield each part with its own piece of every tree."""
@@ -139,3 +169,18 @@ class Independent:
         sizes = [part.n_free(p) for part, p in self._with(like)]
         pieces = np.split(vector, np.cumsum(sizes)[:-1])
         return IndependentParams(tuple(q.unpack(v, p) for (q, p), v in zip(self._with(like), pieces, strict=True)))
+
+
+def _scored(part: Any, params: Any, values: AnyArray) -> tuple[Array, Any]:
+    """Return log-likelihoods and what ``accumulate_parts`` of a part wants to know; None where it has none."""
+    if hasattr(part, "log_likelihood_and_parts"):
+        scores, shares = part.log_likelihood_and_parts(params, values)
+        return scores, shares
+    return part.log_likelihood(params, values), None
+
+
+def _counted(part: Any, params: Any, values: AnyArray, shares: Any, resp: Array) -> Any:
+    """Return the statistics of a part, by the shorter way where it has one."""
+    if shares is None:
+        return part.accumulate(params, values, resp)
+    return part.accumulate_parts(params, values, shares, resp)

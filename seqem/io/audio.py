@@ -15,6 +15,7 @@ from seqem.io.streams import FilePath
 from seqem.shapes import Array
 
 _SIMPLEST_RATIO = 10_000
+_UNKNOWN_LENGTH = 0x7FFFFFFF
 
 
 class Audio(NamedTuple):
@@ -90,9 +91,26 @@ def _opened(path: FilePath) -> Any:
     import soundfile
 
     try:
-        return soundfile.SoundFile(os.fspath(path))
+        file = soundfile.SoundFile(os.fspath(path))
     except (soundfile.LibsndfileError, OSError) as error:
         raise FormatError("is no audio that can be read", got=str(error), path=str(path)) from error
+    if file.format == "WAV":
+        try:
+            _refuse_cut(path)
+        except FormatError:
+            file.close()
+            raise
+    return file
+
+
+def _refuse_cut(path: FilePath) -> None:
+    """Refuse a WAV file that is shorter than its head says, which libsndfile takes for a short recording."""
+    with open(path, "rb") as handle:
+        head = handle.read(8)
+    told, there = int.from_bytes(head[4:8], "little") + 8, os.path.getsize(path)
+    # Who writes to a pipe cannot know the length, and tells the largest there is, or none.
+    if head[:4] == b"RIFF" and there < told < _UNKNOWN_LENGTH:
+        raise FormatError("is cut short", got=f"{there} bytes", expected=f"{told}, as its head says", path=str(path))
 
 
 def _read(file: Any, path: FilePath, size: int = -1) -> Array:

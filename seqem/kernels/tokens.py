@@ -31,6 +31,9 @@ def pass_tokens(  # type: ignore[no-untyped-def]
     used : records in use.
     """
     E, N, K = len(pdf), len(first) - 1, score.shape[2]
+    if K == 1:
+        plain = score.reshape(2, N), record.reshape(2, N)
+        return _pass_single(first, source, weight, pdf, start, mark, frames, clock, beam, *plain, records, scores, used)
     if clock == 0:
         score[0] = -np.inf
         score[0, start, 0], record[0, start, 0], history[0, start, 0] = 0.0, -1, 0
@@ -57,6 +60,52 @@ def pass_tokens(  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _pass_single(  # type: ignore[no-untyped-def]
+    first, source, weight, pdf, start, mark, frames, clock, beam, score, record, records, scores, used
+):
+    """Do what :func:`pass_tokens` does with one token a node, whose history need not be told: score, record (2, N)."""
+    E, N = len(pdf), len(first) - 1
+    if clock == 0:
+        score[0] = -np.inf
+        score[0, start], record[0, start] = 0.0, -1
+    for t in range(0 if clock == 0 else 1, len(frames) + 1):
+        # Rows are taken once a frame: a view costs more than an arc.
+        before, now = score[(clock + t + 1) % 2], score[(clock + t) % 2]
+        came, left = record[(clock + t + 1) % 2], record[(clock + t) % 2]
+        if t > 0:
+            frame, best = frames[t - 1], -np.inf
+            for j in range(E):
+                top, origin = _best(first, source, weight, before, j)
+                now[j], left[j] = top + frame[pdf[j]], came[origin]
+                best = max(best, now[j])
+            for j in range(E):
+                if now[j] < best - beam:
+                    now[j] = -np.inf
+        for j in range(E, N):
+            if clock + t > 0 or j != start:
+                top, origin = _best(first, source, weight, now, j)
+                now[j], left[j] = top, left[origin]
+            if mark[j] >= 0 and now[j] > -np.inf:
+                records[used, 0], records[used, 1], records[used, 2] = left[j], mark[j], clock + t
+                scores[used] = now[j]
+                left[j] = used
+                used += 1
+    return used
+
+
+@kernel
+def _best(first, source, weight, score, j):  # type: ignore[no-untyped-def]
+    """Return the best that arcs bring from ``score`` (N,) to node ``j``, and from where; no branch depends on the scores."""
+    top, origin = -np.inf, np.int64(j)
+    for a in range(first[j], first[j + 1]):
+        value = score[source[a]] + weight[a]
+        better = value > top
+        top = value if better else top
+        origin = np.int64(source[a]) if better else origin
+    return top, origin
+
+
+@kernel
 def _leave(mark, n_words, score, record, history, row, j, clock, records, scores, used):  # type: ignore[no-untyped-def]
     """Leave records of the tokens of junction ``j`` where it has a mark; returns the number of records in use."""
     if mark < 0:
@@ -77,14 +126,6 @@ def _leave(mark, n_words, score, record, history, row, j, clock, records, scores
 def _gather(first, source, weight, score, record, history, old, new, j):  # type: ignore[no-untyped-def]
     """Fill the tokens of node ``j`` in row ``new`` with the best that arcs bring from row ``old``, best first."""
     K = score.shape[2]
-    if K == 1:
-        top, origin = -np.inf, j
-        for a in range(first[j], first[j + 1]):
-            value = score[old, source[a], 0] + weight[a]
-            if value > top:
-                top, origin = value, source[a]
-        score[new, j, 0], record[new, j, 0] = top, record[old, origin, 0]
-        return
     for k in range(K):
         score[new, j, k] = -np.inf
     for a in range(first[j], first[j + 1]):

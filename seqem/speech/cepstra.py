@@ -6,6 +6,8 @@ import numpy as np
 
 from seqem.shapes import Array
 
+SPHINX_TRANSFORMS = ("legacy", "dct", "htk")
+
 
 def cosine_matrix(n_channels: int, n_ceps: int) -> Array:
     """Return the matrix (n_channels, n_ceps + 1) that takes log energies to cepstra 0 to n_ceps, as HTK scales them.
@@ -17,6 +19,25 @@ def cosine_matrix(n_channels: int, n_ceps: int) -> Array:
     """
     angle = np.pi * np.arange(n_ceps + 1) * (np.arange(1, n_channels + 1)[:, None] - 0.5) / n_channels
     return np.sqrt(2.0 / n_channels) * np.cos(angle)
+
+
+def sphinx_matrix(n_channels: int, n_ceps: int, transform: str) -> Array:
+    """Return the matrix (n_channels, n_ceps + 1) that takes log energies to cepstra 0 to n_ceps, in one of Sphinx's scales.
+
+    "htk" is HTK's, "dct" the orthonormal one, "legacy" Sphinx's first, in which the lowest channel counts half.
+
+    Examples
+    --------
+    >>> sphinx_matrix(2, 1, "legacy").round(4).tolist()
+    [[0.25, 0.1768], [0.5, -0.3536]]
+    """
+    matrix = cosine_matrix(n_channels, n_ceps)
+    if transform == "dct":
+        matrix[:, 0] *= np.sqrt(0.5)
+    elif transform == "legacy":
+        matrix /= np.sqrt(2.0 * n_channels)
+        matrix[0] *= 0.5
+    return matrix
 
 
 def lifter(n_ceps: int, length: float) -> Array:

@@ -66,7 +66,8 @@ class FeatureTransform:
     def _prior(self) -> TransformStats:
         """Statistics of the frames that the models expect, each Gaussian as often as its share in its state says."""
         weights, (mean, variance) = self.params.emission
-        share = weights.ravel() / weights.sum()
+        # Of a common codebook each part has a weight in every state.
+        share = weights.reshape(-1, len(mean)).sum(axis=0) / weights.sum()
         with_one = np.column_stack([mean, np.ones(len(mean))])
         products = np.einsum("k,ki,ka,kb->iab", share, 1.0 / variance, with_one, with_one)
         spread = np.einsum("k,ki,ka->ia", share, 1.0 / variance, variance)

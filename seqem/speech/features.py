@@ -1,4 +1,4 @@
-"""Features: the recipe that takes samples to feature frames, as HTK or as Kaldi computes them."""
+"""Features: the recipe that takes samples to feature frames, as HTK, Kaldi or Sphinx computes them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from scipy.fft import rfft
 
 from seqem.errors import DataError, ParameterError
 from seqem.shapes import AnyArray, Array
-from seqem.speech.cepstra import cosine_matrix, equal_loudness, lifter, perceptual_cepstra
+from seqem.speech.cepstra import (
+    SPHINX_TRANSFORMS,
+    cosine_matrix,
+    equal_loudness,
+    lifter,
+    perceptual_cepstra,
+    sphinx_matrix,
+)
 from seqem.speech.deltas import with_deltas
-from seqem.speech.filterbank import FilterBank, Warp, hertz, htk_bank, kaldi_bank
+from seqem.speech.filterbank import FilterBank, Warp, hertz, htk_bank, kaldi_bank, sphinx_bank
 from seqem.speech.frames import cut, emphasised, hamming, log_energy, povey
+from seqem.speech.sphinx_streams import STREAMS, sphinx_streams
 
 _KINDS = ("mfcc", "fbank", "plp", "spectrogram")
-_STYLES = ("htk", "kaldi")
+_STYLES = ("htk", "kaldi", "sphinx")
 _ENERGIES = ("c0", "log", None)
+_CHOICES = {
+    "kind": _KINDS, "style": _STYLES, "energy": _ENERGIES, "transform": SPHINX_TRANSFORMS, "streams": (*STREAMS, None),
+}  # fmt: skip
 _DELTA_WINDOW = 2
 # Frames that are worked on at once, in float32: they stay in the cache.
 _BLOCK = 128
 _FULL_SCALE = 32768.0
-# Smallest filter output: HTK's for samples of 16 bits; Kaldi's is the rounding of float32.
-_FLOORS = {"htk": 1.0, "kaldi": float(np.finfo(np.float32).eps)}
+# Smallest filter output: HTK's for samples of 16 bits; Kaldi's is the rounding of float32; Sphinx adds it.
+_FLOORS = {"htk": 1.0, "kaldi": float(np.finfo(np.float32).eps), "sphinx": 1e-4}
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,8 @@ class Features:
     ----------
     kind : {"mfcc", "plp", "fbank", "spectrogram"}
         Mel-frequency cepstra, perceptual linear prediction, log mel energies, or log power of each frequency.
-    style : {"htk", "kaldi"}
-        Whose numbers: HTK's to 1e-3, with the energy last, or Kaldi's without dither, with the energy first.
+    style : {"htk", "kaldi", "sphinx"}
+        Whose numbers: HTK's to 1e-3, with the energy last, or Kaldi's or Sphinx's without dither, with the energy first.
     sample_rate : float
         Samples a second.
     width, shift : float
@@ -57,6 +68,12 @@ class Features:
         How many times slopes are taken of the features and appended.
     warp : Warp, optional
         Vocal-tract-length normalisation, of HTK's filters.
+    transform : {"legacy", "dct", "htk"}
+        How Sphinx scales its cepstra.
+    round_filters, remove_dc : bool
+        Whether Sphinx's filters begin and end at a bin of the spectrum, and frames lose their mean.
+    streams : {"1s_c_d_dd", "s2_4x", None}
+        Sphinx's differences in the place of slopes, of cepstra less their mean over the recording.
 
     Examples
     --------
@@ -79,13 +96,20 @@ class Features:
     energy: str | None = "c0"
     delta_order: int = 2
     warp: Warp | None = None
+    transform: str = "legacy"
+    round_filters: bool = True
+    remove_dc: bool = False
+    streams: str | None = None
 
     def __post_init__(self) -> None:
-        for name, known in (("kind", _KINDS), ("style", _STYLES), ("energy", _ENERGIES)):
+        for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ParameterError(f"unknown {name}", got=repr(getattr(self, name)), expected=f"one of {known}")
-        if self.style == "kaldi" and (self.kind == "plp" or self.warp is not None):
+        if self.style != "htk" and (self.kind == "plp" or self.warp is not None):
             raise ParameterError("PLP and warping are HTK's here", got=self.style, expected="style='htk'")
+        if self.streams is not None and (self.style != "sphinx" or self.kind != "mfcc" or self.energy != "c0"):
+            got = {"style": self.style, "kind": self.kind, "energy": self.energy}
+            raise ParameterError("streams are of Sphinx's cepstra", got=got, expected="style='sphinx', 'mfcc', 'c0'")
         if not (self.shift > 0 and self._samples(self.width) >= 2):
             raise ParameterError("frames are off", got=(self.width, self.shift), expected="positive seconds")
         _ = self._bank  # refuses a band that does not fit
@@ -101,14 +125,18 @@ class Features:
     def _bank(self) -> FilterBank:
         high = self.sample_rate / 2 if self.high is None else self.high
         place = self.sample_rate, self._n_fft, self.n_channels, self.low, high
+        if self.style == "sphinx":
+            return sphinx_bank(*place, rounded=self.round_filters)
         return htk_bank(*place, self.warp) if self.style == "htk" else kaldi_bank(*place)
 
     @cached_property
     def _window(self) -> AnyArray:
-        return (hamming if self.style == "htk" else povey)(self._samples(self.width)).astype(np.float32)
+        return (povey if self.style == "kaldi" else hamming)(self._samples(self.width)).astype(np.float32)
 
     @cached_property
     def _transform(self) -> Array:
+        if self.style == "sphinx":
+            return sphinx_matrix(self.n_channels, self.n_ceps, self.transform) * lifter(self.n_ceps, self.lifter)
         matrix = cosine_matrix(self.n_channels, self.n_ceps) * lifter(self.n_ceps, self.lifter)
         if self.style == "kaldi":
             matrix[:, 0] *= np.sqrt(0.5)
@@ -122,13 +150,23 @@ class Features:
         DataError
             For samples that are not finite or not in one channel; shorter than a frame they give none.
         """
-        return with_deltas(self._static(self._scaled(samples)), self.delta_order, _DELTA_WINDOW)
+        static = self._static(self._scaled(samples))
+        if self.streams is not None and len(static):
+            return sphinx_streams(static, self.streams)
+        return with_deltas(static, self.delta_order, _DELTA_WINDOW)
 
     def stream(self, blocks: Iterable[AnyArray]) -> Iterator[Array]:
         """Yield the features of samples that come in blocks: put together, those of all samples at once.
 
         Slopes wait for the frames they need: two for each order.
+
+        Raises
+        ------
+        ParameterError
+            For Sphinx's style, whose frames want the whole recording.
         """
+        if self.style == "sphinx":
+            raise ParameterError("Sphinx's features are of whole recordings", got=self.style, expected="another style")
         shift, ahead = self._samples(self.shift), _DELTA_WINDOW * self.delta_order
         rest, frames, given = np.zeros(0), np.zeros((0, self.n_static)), 0
         for block in blocks:
@@ -178,29 +216,43 @@ class Features:
 
     def _of(self, raw: Array, sharp: Array, buffer: AnyArray) -> Array:
         """Return the features of some frames, as recorded and emphasised; ``buffer`` holds zeros beyond the frames' width."""
-        width, left = raw.shape[1], 1.0 - self.pre_emphasis
+        width = raw.shape[1]
         mean = raw.mean(axis=1, keepdims=True) if self.style == "kaldi" else np.zeros((1, 1))
-        # Frames are emphasised one by one: what is before the first sample of each is taken for that sample.
-        np.subtract(sharp, left * mean, out=buffer[:, :width], casting="same_kind")
-        buffer[:, :1] = left * (raw[:, :1] - mean)
+        self._emphasise(raw, sharp, mean, buffer[:, :width])
         buffer[:, :width] *= self._window
         spectrum = rfft(buffer, axis=1)
-        power, floor = spectrum.real**2 + spectrum.imag**2, _FLOORS[self.style]
+        power = spectrum.real**2 + spectrum.imag**2
         if self.kind == "spectrogram":
-            return np.log(np.maximum(power, floor))
+            return self._log(power)
         energies = (power @ self._weights).astype(np.float64)
         if self.kind == "fbank":
-            return np.log(np.maximum(energies, floor))
-        return self._ordered(self._cepstra(energies, floor), raw - mean if self.energy == "log" else raw)
+            return self._log(energies)
+        return self._ordered(self._cepstra(energies), raw - mean if self.energy == "log" else raw)
+
+    def _emphasise(self, raw: Array, sharp: Array, mean: Array, out: AnyArray) -> None:
+        """Fill ``out`` with frames as they are windowed, from those recorded and emphasised."""
+        if self.style == "sphinx":
+            gone = sharp.mean(axis=1, keepdims=True) if self.remove_dc else 0.0
+            np.subtract(sharp, gone, out=out, casting="same_kind")
+            return
+        # Frames are emphasised one by one: what is before the first sample of each is taken for that sample.
+        left = 1.0 - self.pre_emphasis
+        np.subtract(sharp, left * mean, out=out, casting="same_kind")
+        out[:, :1] = left * (raw[:, :1] - mean)
+
+    def _log(self, energies: AnyArray) -> Array:
+        """Return logarithms that stay finite."""
+        floor = _FLOORS[self.style]
+        return np.log(energies + floor if self.style == "sphinx" else np.maximum(energies, floor))
 
     @cached_property
     def _weights(self) -> AnyArray:
         return self._bank.weights.astype(np.float32)
 
-    def _cepstra(self, energies: Array, floor: float) -> Array:
+    def _cepstra(self, energies: Array) -> Array:
         """Return cepstra 0 to n_ceps."""
         if self.kind == "mfcc":
-            return np.log(np.maximum(energies, floor)) @ self._transform
+            return self._log(energies) @ self._transform
         loudness = equal_loudness(hertz(self._bank.centres))
         return perceptual_cepstra(energies, loudness, self.n_ceps, self.n_ceps) * lifter(self.n_ceps, self.lifter)
 

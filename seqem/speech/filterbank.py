@@ -1,4 +1,4 @@
-"""Triangular filters on the mel scale, as HTK and as Kaldi place them, and the warping of their centres."""
+"""Triangular filters on the mel scale, as HTK, Kaldi and Sphinx place them, and the warping of their centres."""
 
 from __future__ import annotations
 
@@ -96,6 +96,32 @@ def kaldi_bank(sample_rate: float, n_fft: int, n_channels: int, low: float, high
     weights = np.zeros((n_fft // 2 + 1, n_channels))
     weights[:-1] = np.maximum(np.minimum(rise, fall), 0.0)
     return FilterBank(weights, edges[1:-1])
+
+
+def sphinx_bank(
+    sample_rate: float, n_fft: int, n_channels: int, low: float, high: float, *, rounded: bool = True
+) -> FilterBank:
+    """Return Sphinx's filters: triangles in hertz of area 1, whose corners are bins where ``rounded``.
+
+    Examples
+    --------
+    >>> sphinx_bank(16000, 512, 25, 130.0, 6800.0).weights.shape
+    (257, 25)
+    """
+    _check(sample_rate, n_channels, low, high)
+    bottom, top = mel(low), mel(high)
+    edges = hertz(bottom + np.arange(n_channels + 2) / (n_channels + 1) * (top - bottom))
+    width = sample_rate / n_fft
+    corners = np.floor(edges / width + 0.5) * width if rounded else edges
+    left, centre, right = corners[:-2], corners[1:-1], corners[2:]
+    if not (np.diff(corners) > 0).all():
+        hint = "take fewer filters or a wider band"
+        raise ParameterError("filters are narrower than a bin of the spectrum", got=n_channels, hint=hint)
+    at = np.arange(n_fft // 2 + 1)[:, None] * width
+    height = np.minimum((at - left) / (centre - left), (right - at) / (right - centre))
+    weights = np.maximum(height, 0.0) * 2.0 / (right - left)
+    weights[-1] = 0.0  # half the sample rate is left out
+    return FilterBank(weights, mel(edges[1:-1]))
 
 
 def _check(sample_rate: float, n_channels: int, low: float, high: float) -> None:

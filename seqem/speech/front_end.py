@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqem.core.checks import rows
-from seqem.errors import DataError, ParameterError
+from seqem.errors import DataError, ParameterError, RecordingsError
 from seqem.shapes import AnyArray, Array, Mask
 from seqem.speech.detection import loud_frames
 from seqem.speech.features import Features
@@ -47,10 +47,17 @@ class FrontEnd:
 
         Raises
         ------
-        DataError
-            For a recording that is silent, too short for a frame, or not finite; it is named by its number.
+        RecordingsError
+            For recordings that are silent, too short for a frame, or not finite.
         """
-        frames = [self._features(i, recording) for i, recording in enumerate(recordings)]
+        frames, reasons = [], {}
+        for i, recording in enumerate(recordings):
+            try:
+                frames.append(self._features(np.asarray(recording)))
+            except DataError as error:
+                reasons[i] = str(error)
+        if reasons:
+            raise RecordingsError(reasons)
         if self.normalise is None:
             return frames
         if self.normalise == "utterance":
@@ -70,19 +77,15 @@ class FrontEnd:
         frames = cut(sharp, round(self.features.width * rate), round(self.features.shift * rate))
         return loud_frames(log_energy(frames[:n_frames]))
 
-    def _features(self, number: int, recording: Any) -> Array:
-        array = np.asarray(recording)
-        try:
-            frames = self.features(array) if array.ndim == 1 else rows(array)
-            if not len(frames):
-                got = f"{len(array)} samples" if array.ndim == 1 else "none"
-                raise DataError("it has no frames", got=got, expected=f"at least {self.features.width} s")
-            if array.ndim == 1 and (array == array[0]).all():
-                raise DataError("it is silent: all samples are equal", got=f"{len(array)} samples")
-            if not np.isfinite(frames).all():
-                raise DataError("its features are not finite")
-        except DataError as error:
-            raise DataError(f"recording {number}: {error}") from error
+    def _features(self, recording: AnyArray) -> Array:
+        frames = self.features(recording) if recording.ndim == 1 else rows(recording)
+        if not len(frames):
+            got = f"{len(recording)} samples" if recording.ndim == 1 else "none"
+            raise DataError("it has no frames", got=got, expected=f"at least {self.features.width} s")
+        if recording.ndim == 1 and (recording == recording[0]).all():
+            raise DataError("it is silent: all samples are equal", got=f"{len(recording)} samples")
+        if not np.isfinite(frames).all():
+            raise DataError("its features are not finite")
         return frames
 
     def _by_speaker(self, frames: list[Array], counted: list[Mask], speakers: Sequence[Any]) -> list[Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +57,18 @@ class Lexicon:
             raise DataError(
                 f"{word!r} is not in the lexicon", hint="add it, or take it out of the transcript"
             ) from None
+
+    def only(self, words: Iterable[str]) -> Lexicon:
+        """Return the lexicon of some of its words."""
+        return Lexicon({word: self[word] for word in words})
+
+    def spoken_with(self, units: Container[str]) -> Lexicon:
+        """Return the lexicon of the words that can be said with ``units``, in the ways that can."""
+        known = {
+            word: tuple(way for way in ways if all(unit in units for unit in way.units))
+            for word, ways in self.entries.items()
+        }
+        return Lexicon({word: ways for word, ways in known.items() if ways})
 
     def missing(self, words: Iterable[str]) -> tuple[str, ...]:
         """Return which of the words have no pronunciation, in alphabetical order."""

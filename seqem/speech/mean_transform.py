@@ -88,7 +88,8 @@ class MeanTransform:
     @property
     def _prior(self) -> Array:
         """Frames of each Gaussian before those of the speaker: by its share in its state."""
-        weights = self.params.emission.weights.ravel()
+        emission = self.params.emission
+        weights = emission.weights.reshape(-1, len(emission.component.mean)).sum(axis=0)
         return self.prior_frames * weights / np.bincount(self.classes, weights)[self.classes]
 
     def log_prior(self, transforms: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +72,15 @@ def word_loop(words: Iterable[str] | Mapping[str, float]) -> WordNetwork:
     """
     spoken = (WordArc(0, 1, word, weight) for word, weight in _weighed(words))
     return WordNetwork(3, (*spoken, WordArc(1, 0, None, 0.0), WordArc(1, 2, None, 0.0)), 0, 2)
+
+
+def weighed(network: WordNetwork, factor: float, penalty: float) -> WordNetwork:
+    """Return the network with its logarithms times ``factor``, and ``penalty`` added for each word."""
+    arcs = (
+        arc._replace(log_weight=factor * arc.log_weight + (0.0 if arc.word is None else penalty))
+        for arc in network.arcs
+    )
+    return replace(network, arcs=tuple(arcs))
 
 
 def _weighed(words: Iterable[str] | Mapping[str, float]) -> list[tuple[str, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -14,45 +15,37 @@ from seqem.core.batch import SequenceBatch
 from seqem.core.rng import generator
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.mixture import MixtureOf
+from seqem.distributions.shared_mixture import SharedMixture
 from seqem.em.callbacks import Callback
 from seqem.em.driver import FitResult
-from seqem.em.driver import fit as run_fit
 from seqem.em.estimator import EMEstimator
 from seqem.em.history import History
-from seqem.em.methods import accelerator
 from seqem.em.stop import StopReason, StopRule
 from seqem.errors import DataError, ParameterError
 from seqem.shapes import Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
-from seqem.speech.aligner import align, seconds
-from seqem.speech.alignment import Alignment, Segment
+from seqem.speech.aligner import align
+from seqem.speech.alignment import Alignment
 from seqem.speech.composite import Composite
 from seqem.speech.contexts import Contexts
-from seqem.speech.decoder import Decoder, Hypothesis, Search, confidences
+from seqem.speech.decoder import Search
+from seqem.speech.design import PHONE_STATES, affordable_parts, designed, word_states
 from seqem.speech.emission import Emission
 from seqem.speech.feature_transform import combined, transformed
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
 from seqem.speech.graph import StateGraph
-from seqem.speech.inference import forward, smooth
+from seqem.speech.inference import forward
 from seqem.speech.lexicon import Lexicon
-from seqem.speech.network import WordNetwork, one_of, transcript, word_loop
+from seqem.speech.network import WordNetwork, one_of, transcript, weighed, word_loop
 from seqem.speech.quiet import quiet_frames
+from seqem.speech.reading import decoded, label_posteriors, recognition, words_of
 from seqem.speech.recognition import Recognition
-from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr
-from seqem.speech.starts import even_cut, flat_start, growing, split
+from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr, pause_classes
+from seqem.speech.starts import even_cut
+from seqem.speech.training import Cut, Trained, Training
 from seqem.speech.unit_network import Pauses
-from seqem.speech.units import Inventory, left_right, silence
-
-_PAUSE = "sil"
-_PAUSE_STATES = 3
-_PHONE_STATES = 3
-# Whole words: frames that a state lasts, and how many states there may be.
-_FRAMES_A_STATE = 5
-_FEWEST, _MOST = 3, 12
-# Frames that pay for one more Gaussian.
-_FRAMES_A_PART = 200
-_MOST_PARTS = 16
+from seqem.speech.units import Inventory
 
 # Rows of which emissions are computed together.
 _ROWS_AT_ONCE = 4096
@@ -71,6 +64,8 @@ class SpeechRecogniser(EMEstimator):
         States of a unit; by default three for phones, and for words by their mean length.
     n_mix : int, optional
         Gaussians of a state, at the end; by default as many as the data pay for.
+    codebook : int, optional
+        Gaussians that all states share, each with weights of its own (semi-continuous), in the place of ``n_mix``.
     pauses : bool
         Whether there may be silence before, between and after words.
     features : Features
@@ -100,10 +95,10 @@ class SpeechRecogniser(EMEstimator):
 
     Attributes
     ----------
-    lexicon_ : Lexicon
-        That of the words of the training.
-    inventory_ : Inventory
-        The units.
+    words_ : list of str
+        Words of the training.
+    composite_ : Composite
+        How they are joined of units, whose inventory and lexicon are ``inventory_`` and ``lexicon_``.
     distribution_ : distribution
         Of the emissions.
 
@@ -125,6 +120,7 @@ class SpeechRecogniser(EMEstimator):
         *,
         n_states: int | None = None,
         n_mix: int | None = None,
+        codebook: int | None = None,
         pauses: bool = True,
         features: Features = Features(),  # noqa: B008 - frozen
         normalise: str | None = "utterance",
@@ -143,6 +139,7 @@ class SpeechRecogniser(EMEstimator):
         self.lexicon = lexicon
         self.n_states = n_states
         self.n_mix = n_mix
+        self.codebook = codebook
         self.pauses = pauses
         self.features = features
         self.normalise = normalise
@@ -157,9 +154,6 @@ class SpeechRecogniser(EMEstimator):
         self.word_penalty = word_penalty
         self.adaptive_passes = adaptive_passes
         self.random_state = random_state
-
-    # What joins units where they were not learnt here: the pause, and units in context.
-    _joins: Mapping[str, Any] | None = None
 
     # -- training --------------------------------------------------------------------------------------
 
@@ -193,73 +187,38 @@ class SpeechRecogniser(EMEstimator):
             For recordings that cannot be used, words that are not in the lexicon, and transcripts longer than the recording.
         """
         self._transform: Array | None = None
-        self._joins = None
-        frames, said = self._frames(X, speakers), _as_words(X, transcripts)
-        rng = generator(self.random_state)
-        words = sorted({word for each in said for word in each})
-        lexicon = self._lexicon_of(words)
-        quiet = (quiet_frames(frames, rng) if self.pauses else None) or [np.zeros(len(f), dtype=bool) for f in frames]
-        self.lexicon_, self._alone = lexicon, all(len(each) == 1 for each in said)
-        self.inventory_ = self._inventory(lexicon, sum(int((~q).sum()) for q in quiet) / max(1, sum(map(len, said))))
-        emissions = np.concatenate(
-            [even_cut(each, q, self._composite, rng) for each, q in zip(said, quiet, strict=True)]
+        frames, said, rng = self._frames(X, speakers), _as_words(X, transcripts), generator(self.random_state)
+        self.words_, self._alone = (
+            sorted({word for each in said for word in each}),
+            all(len(each) == 1 for each in said),
         )
-        shards = self._shards(frames, transcripts=said)
-        rows = np.concatenate(frames)
-        self.distribution_ = MixtureOf(Gaussian("diag", floor=self.variance_floor * rows.var(axis=0)), 1)
-        self.result_ = self._grown(rows, emissions, shards, executor=executor, callbacks=callbacks)
+        if not self.words_ and not self.pauses:
+            raise DataError("nothing is said, and there are no pauses", hint="check the transcripts, or allow pauses")
+        quiet = (quiet_frames(frames, rng) if self.pauses else None) or [np.zeros(len(f), dtype=bool) for f in frames]
+        spoken = sum(int((~part).sum()) for part in quiet) / max(1, sum(map(len, said)))
+        n_states = self.n_states or (word_states(spoken) if self.lexicon is None else PHONE_STATES)
+        self.composite_ = designed(self.words_, self.lexicon or Lexicon.of_words(self.words_), n_states, self.pauses)
+        emissions = [even_cut(each, part, self.composite_, rng) for each, part in zip(said, quiet, strict=True)]
+        shards: Sequence[list[Spoken]] = self.composite_.shards(frames, said)
+        cut, options = Cut(np.concatenate(frames), np.concatenate(emissions), shards), _options(executor, callbacks)
+        training, trained = self._training, self._first(cut, rng, **options)
         for _ in range(self.adaptive_passes):
-            shards = self._shards(self._common(frames, said, speakers, executor), transcripts=said)
-            later = self._climbed(self.params_, shards, executor=executor, callbacks=callbacks)
-            self.result_ = _joined(self.result_, later)
+            shards = training.in_common(trained, frames, said, speakers, executor=executor)
+            trained = training.gone_on(trained, shards, **options)
+        self.distribution_, self.result_ = trained
         self._training_shards = shards
         return self
 
-    def _common(self, frames: list[Array], said: Any, speakers: Any, executor: Executor | None) -> list[Array]:
-        """Return the frames of each speaker transformed to what the models of all expect."""
-        if speakers is None or len(speakers) != len(frames):
-            raise DataError("adaptive passes need a speaker for each recording", got=speakers)
-        out, model = list(frames), self._model()
-        for speaker in dict.fromkeys(speakers):
-            own = [i for i, name in enumerate(speakers) if name == speaker]
-            shards = self._shards([frames[i] for i in own], transcripts=[said[i] for i in own])
-            transform = cmllr(model, self.params_, shards, executor=executor)
-            for i in own:
-                out[i] = transformed(transform, frames[i])
-        return out
+    @property
+    def _training(self) -> Training:
+        return Training(self.composite_, self.training, self.beam, self._stop_rule(), self.method)
 
-    def _grown(self, rows: Array, emissions: Any, shards: list[list[Spoken]], **options: Any) -> FitResult:
-        """Return the last of the fits with mixtures that grow, with the history of all."""
-        result = self._climbed(flat_start(self._model(), rows, emissions), shards, **options)
-        for size in growing(self.n_mix or _affordable(len(rows) / self.inventory_.n_emissions))[1:]:
-            self.distribution_ = MixtureOf(self.distribution_.component, size)
-            params = result.params._replace(emission=split(result.params.emission, size))
-            result = _joined(result, self._climbed(params, shards, **options))
-        return result
-
-    def _climbed(self, params: AcousticParams, shards: list[list[Spoken]], **options: Any) -> FitResult:
-        step = accelerator(self.method)
-        return run_fit(self._model(), params, shards, stop=self._stop_rule(), accelerate=step, **options)
-
-    def _lexicon_of(self, words: Sequence[str]) -> Lexicon:
-        if self.lexicon is None:
-            return Lexicon.of_words(words)
-        missing = self.lexicon.missing(words)
-        if missing:
-            raise DataError(
-                "words are not in the lexicon", got=list(missing), hint="add them, or leave out their recordings"
-            )
-        return Lexicon({word: self.lexicon[word] for word in words})
-
-    def _inventory(self, lexicon: Lexicon, frames_a_word: float) -> Inventory:
-        n = self.n_states or _PHONE_STATES
-        if self.n_states is None and self.lexicon is None:
-            n = int(np.clip(round(frames_a_word / _FRAMES_A_STATE), _FEWEST, _MOST))
-        units = {name: left_right(range(n * i, n * i + n)) for i, name in enumerate(lexicon.units)}
-        if self.pauses:
-            first = n * len(units)
-            units[_PAUSE] = silence(range(first, first + _PAUSE_STATES))
-        return Inventory(units)
+    def _first(self, cut: Cut, rng: np.random.Generator, **options: Any) -> Trained:
+        gaussian = Gaussian("diag", floor=self.variance_floor * cut.frames.var(axis=0))
+        if self.codebook is not None:
+            return self._training.shared(gaussian, self.codebook, cut, rng, **options)
+        n_parts = self.n_mix or affordable_parts(len(cut.frames) / self.inventory_.n_emissions)
+        return self._training.grown(gaussian, n_parts, cut, **options)
 
     def _frames(self, X: Sequence[Any], speakers: Sequence[Any] | None) -> list[Array]:
         """Return recordings as the frames the models know."""
@@ -274,15 +233,17 @@ class SpeechRecogniser(EMEstimator):
         return StopRule(max_iter=self.n_iter, rel_tol=self.tol)
 
     def _shards(self, X: Any, **known: Any) -> list[list[Spoken]]:
-        return self._composite.shards(X, known["transcripts"])
+        return self.composite_.shards(X, known["transcripts"])
 
     @property
-    def _composite(self) -> Composite:
-        if self._joins is None:
-            return Composite(self.lexicon_, self.inventory_, Pauses(_PAUSE) if self.pauses else None)
-        pauses = Pauses(self._joins["pause"], self._joins["probability"])
-        units = self._joins["contexts"]
-        return Composite(self.lexicon_, self.inventory_, pauses, Contexts(units, pauses.unit) if units else None)
+    def lexicon_(self) -> Lexicon:
+        """How the words that may be heard are pronounced."""
+        return self.composite_.lexicon
+
+    @property
+    def inventory_(self) -> Inventory:
+        """The units."""
+        return self.composite_.inventory
 
     @classmethod
     def of_models(
@@ -312,9 +273,9 @@ class SpeechRecogniser(EMEstimator):
             Of the constructor.
         """
         model = cls(lexicon, **options)
-        model.lexicon_, model.inventory_, model.distribution_ = lexicon, inventory, distribution
-        model._alone, model._transform = False, None
-        model._joins = {"pause": pauses.unit, "probability": pauses.probability, "contexts": dict(contexts or {})}
+        known = Contexts(contexts, pauses.unit) if contexts else None
+        model.composite_, model.distribution_ = Composite(lexicon, inventory, pauses, known), distribution
+        model.words_, model._alone, model._transform = sorted(lexicon.entries), False, None
         no_data = float("nan")
         model.result_ = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
         return model
@@ -350,20 +311,20 @@ class SpeechRecogniser(EMEstimator):
         """
         if method not in METHODS:
             raise ParameterError("unknown method of adaptation", got=repr(method), expected=f"one of {METHODS}")
+        if not isinstance(self.distribution_, (MixtureOf, SharedMixture)):
+            raise ParameterError("only mixtures of Gaussians can be adapted", got=type(self.distribution_).__name__)
         speakers = ["speaker"] * len(X)
         said = self.predict(X, network, speakers=speakers) if transcripts is None else _as_words(X, transcripts)
-        model, params, pauses = self._model(), self.params_, self._composite.pauses
-        shards = self._shards(self._frames(X, speakers), transcripts=said)
-        out = copy(self)
+        shards, out = self.composite_.shards(self._frames(X, speakers), said), copy(self)
         if method == "cmllr":
-            found = cmllr(model, params, shards, executor=executor)
+            found = cmllr(self._model(), self.params_, shards, executor=executor)
             out._transform = found if self._transform is None else combined(found, self._transform)
-        elif method == "mllr":
-            out.result_ = replace(
-                self.result_, params=mllr(model, params, shards, pauses and pauses.unit, executor=executor)
-            )
         else:
-            out.result_ = replace(self.result_, params=map_adapted(model, params, shards, executor=executor))
+            pauses = self.composite_.pauses
+            classes = pause_classes(self._model(), self.params_, pauses and pauses.unit)
+            moved = partial(mllr, classes=classes) if method == "mllr" else map_adapted
+            params = moved(self._model(), self.params_, shards, executor=executor)
+            out.result_ = replace(self.result_, params=params)
         return out
 
     # -- use -------------------------------------------------------------------------------------------
@@ -374,18 +335,16 @@ class SpeechRecogniser(EMEstimator):
         return self._fitted.params
 
     def predict(
-        self, X: Sequence[Any], network: WordNetwork | None = None, *, speakers: Sequence[Any] | None = None
+        self, X: Sequence[Any], network: WordNetwork | Search | None = None, *, speakers: Sequence[Any] | None = None
     ) -> list[tuple[str, ...]]:
         """Return the words of each recording; arguments and errors are those of :meth:`recognise`."""
-        search = self.search(network)
-        graph, frames = search.graph, self._frames(X, speakers)
-        found = (self._decoded(search, emitted)[0] for emitted in self._all_emitted(graph, frames))
-        return [tuple(graph.labels[w.mark] for w in best.spotted if w.mark < graph.n_words) for best in found]
+        search, frames = self.search(network), self._frames(X, speakers)
+        return [words_of(search, decoded(search, emitted)[0]) for emitted in self._all_emitted(search.graph, frames)]
 
     def recognise(
         self,
         X: Sequence[Any],
-        network: WordNetwork | None = None,
+        network: WordNetwork | Search | None = None,
         *,
         speakers: Sequence[Any] | None = None,
         n_best: int = 1,
@@ -396,24 +355,26 @@ class SpeechRecogniser(EMEstimator):
         ----------
         X : sequence of arrays
             Recordings, as samples (N,) or features (T, D).
-        network : WordNetwork, optional
+        network : WordNetwork or Search, optional
             What may be said; by default a word of the training, or any words one after another where the training had more.
+            A search, of :meth:`search`, is taken as it is.
         speakers : sequence, optional
             Who speaks, for ``normalise="speaker"``.
         n_best : int
             Most readings of each, which differ in their words.
         """
-        search = self.search(network, n_best=n_best)
-        frames = self._frames(X, speakers)
+        search, frames = self.search(network, n_best=n_best), self._frames(X, speakers)
         pairs = zip(frames, self._all_emitted(search.graph, frames), strict=True)
         return [self._recognised(search, part, emitted) for part, emitted in pairs]
 
-    def search(self, network: WordNetwork | None = None, *, n_best: int = 1) -> Search:
-        """Return a search of a network, for :class:`seqem.speech.decoder.Decoder`."""
+    def search(self, network: WordNetwork | Search | None = None, *, n_best: int = 1) -> Search:
+        """Return a search of a network, for :class:`seqem.speech.decoder.Decoder`; it may be made once for many recordings."""
+        if isinstance(network, Search):
+            return network
         transitions = self.params_.transitions
         if network is None:
-            network = (one_of if self._alone else word_loop)(list(self.lexicon_.entries))
-        graph = self._composite.script(_weighed(network, self.language_weight, self.word_penalty)).graph
+            network = (one_of if self._alone else word_loop)(self.words_)
+        graph = self.composite_.script(weighed(network, self.language_weight, self.word_penalty)).graph
         return Search(graph, graph.weights(transitions), self.beam, n_best)
 
     def align(
@@ -430,7 +391,7 @@ class SpeechRecogniser(EMEstimator):
         return [self._aligned(f, w, x) for f, w, x in zip(self._frames(X, speakers), said, X, strict=True)]
 
     def _aligned(self, frames: Array, words: Sequence[str], recording: Any) -> Alignment:
-        script = self._composite.script(transcript(words))
+        script = self.composite_.script(transcript(words))
         shift = self.features.shift
         duration = len(recording) / self.features.sample_rate if np.ndim(recording) == 1 else len(frames) * shift
         weights = script.graph.weights(self.params_.transitions)
@@ -446,65 +407,24 @@ class SpeechRecogniser(EMEstimator):
         for part in SequenceBatch.of(frames).shards(_ROWS_AT_ONCE):
             yield from part.with_values(self._emitted(graph, part.values))
 
-    def _decoded(self, search: Search, emitted: Array) -> list[Hypothesis]:
-        for beam in (search.beam, np.inf):
-            decoder = Decoder(replace(search, beam=beam))
-            decoder.feed(emitted)
-            if found := decoder.finish():
-                return found
-        raise DataError(
-            "no words of the network fit the recording", got=f"{len(emitted)} frames",
-            expected=f"at least {search.graph.shortest}",
-        )  # fmt: skip
-
     def _recognised(self, search: Search, frames: Array, emitted: Array) -> list[Recognition]:
-        found, posterior = self._decoded(search, emitted), self._posterior(search, emitted)
-        return [self._read(search.graph, hypothesis, posterior, frames) for hypothesis in found]
-
-    def _posterior(self, search: Search, emitted: Array) -> Array:
-        """Return the posterior of each word and pause in each frame, with sound weighed down to what language weighs."""
         scale = 1.0 / max(self.language_weight, 1.0)
-        graph, weights, emitted = search.graph, search.weights * scale, emitted * scale
-        alpha = forward(graph, weights, emitted).alpha
-        out = np.zeros((len(emitted), len(graph.labels)))
-        smooth(graph, weights, emitted, alpha, graph.label_of, np.zeros(len(weights)), out)
-        return out
+        found, posterior = decoded(search, emitted), label_posteriors(search, emitted, scale)
+        likelihoods = [self._log_likelihood(frames, words_of(search, hypothesis)) for hypothesis in found]
+        shift = self.features.shift
+        return [recognition(search, h, posterior, shift, at) for h, at in zip(found, likelihoods, strict=True)]
 
-    def _read(self, graph: StateGraph, hypothesis: Hypothesis, posterior: Array, frames: Array) -> Recognition:
-        sure, shift = confidences(hypothesis, posterior), self.features.shift
-        pairs = list(zip(hypothesis.spotted, sure, strict=True))
-        words = [(w, float(c)) for w, c in pairs if w.mark < graph.n_words]
-        segments = tuple(
-            Segment(*seconds(w.begin, w.end, shift), graph.labels[w.mark], w.score, confidence)
-            for w, confidence in words
-        )
-        said = self._composite.script(transcript([segment.label for segment in segments])).graph
-        likelihood = forward(said, said.weights(self.params_.transitions), self._emitted(said, frames)).log_likelihood
-        trust = [confidence for _, confidence in (words or pairs)]
-        return Recognition(segments, hypothesis.score, likelihood, float(np.mean(trust)))
+    def _log_likelihood(self, frames: Array, words: Sequence[str]) -> float:
+        """Return the log-likelihood of the frames of a recording, given its words."""
+        graph = self.composite_.script(transcript(words)).graph
+        return forward(graph, graph.weights(self.params_.transitions), self._emitted(graph, frames)).log_likelihood
 
 
-def _joined(before: FitResult, after: FitResult) -> FitResult:
-    """Return the later of two fits with the history of both."""
-    n, seconds = before.n_iter, before.history[-1].seconds
-    later = (r._replace(iteration=r.iteration + n, seconds=r.seconds + seconds) for r in after.history)
-    return replace(after, n_iter=n + after.n_iter, history=History([*before.history, *later]))
+def _options(executor: Executor | None, callbacks: Sequence[Callback]) -> dict[str, Any]:
+    return {"executor": executor, "callbacks": callbacks}
 
 
 def _as_words(X: Sequence[Any], transcripts: Sequence[Transcript]) -> list[tuple[str, ...]]:
     if len(X) != len(transcripts) or not len(X):
         raise DataError("each recording needs a transcript", got=f"{len(X)} recordings, {len(transcripts)} transcripts")
     return [tuple(each.split() if isinstance(each, str) else each) for each in transcripts]
-
-
-def _affordable(frames_a_state: float) -> int:
-    """Return how many Gaussians a state can have: a power of two."""
-    return int(np.clip(2 ** np.floor(np.log2(max(1.0, frames_a_state / _FRAMES_A_PART))), 1, _MOST_PARTS))
-
-
-def _weighed(network: WordNetwork, language_weight: float, word_penalty: float) -> WordNetwork:
-    arcs = (
-        arc._replace(log_weight=language_weight * arc.log_weight + (0.0 if arc.word is None else word_penalty))
-        for arc in network.arcs
-    )
-    return replace(network, arcs=tuple(arcs))

@@ -21,6 +21,8 @@ from seqem.models.mixture_model import MixtureModel
 from seqem.shapes import Array
 from seqem.speech.adaptation import Adaptation
 from seqem.speech.background import Background, block_rows, checked_recordings
+from seqem.speech.features import Features
+from seqem.speech.front_end import FrontEnd
 
 
 class GMMUBM(EMEstimator):
@@ -48,6 +50,8 @@ class GMMUBM(EMEstimator):
         EM steps of the background at most.
     method : str
         How the background climbs; see ``seqem.catalog.METHODS``.
+    features : Features
+        What samples are turned to.
     random_state : int, Generator or None
         Draws the start of the background, k-means clusters.
 
@@ -90,6 +94,7 @@ class GMMUBM(EMEstimator):
         tol: float = 1e-5,
         max_iter: int = 100,
         method: str = "em",
+        features: Features = Features(),  # noqa: B008 - frozen
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
@@ -100,6 +105,7 @@ class GMMUBM(EMEstimator):
         self.tol = tol
         self.max_iter = max_iter
         self.method = method
+        self.features = features
         self.random_state = random_state
 
     # -- the background --------------------------------------------------------------------------------
@@ -112,8 +118,16 @@ class GMMUBM(EMEstimator):
 
     def _shards(self, X: Any, **known: Any) -> list[Rows]:
         """Return standardised frames of recordings in blocks."""
-        values = checked_recordings(X, len(self._centre)).values
+        values = checked_recordings(self._frames(X), len(self._centre)).values
         return Rows((values - self._centre) / self._scale).blocks(block_rows(self.n_components))
+
+    def _frames(self, recordings: Any) -> Any:
+        """Return recordings with samples (N,) turned to frames."""
+        if isinstance(recordings, np.ndarray) and recordings.ndim == 2:
+            return recordings
+        parts = [recordings] if isinstance(recordings, np.ndarray) and recordings.ndim == 1 else list(recordings)
+        sounds = any(np.ndim(part) == 1 for part in parts)
+        return FrontEnd(self.features, None)(parts) if sounds else parts
 
     def fit(
         self,
@@ -127,8 +141,8 @@ class GMMUBM(EMEstimator):
 
         Parameters
         ----------
-        recordings : sequence of ndarray, shapes (T_i, D)
-            Frames.
+        recordings : sequence of ndarray, shapes (T_i, D) or (N_i,)
+            Frames, or samples.
         speakers : sequence of str, optional
             Who speaks in each; without, nobody is enrolled.
         executor : concurrent.futures.Executor, optional
@@ -142,7 +156,7 @@ class GMMUBM(EMEstimator):
             For recordings or parameters that cannot be.
         """
         self._check()
-        batch = checked_recordings(recordings)
+        batch = checked_recordings(self._frames(recordings))
         names = [None] * len(batch) if speakers is None else [_name(speaker) for speaker in speakers]
         if len(names) != len(batch):
             raise DataError("speakers do not fit", got=f"{len(names)} names", expected=f"{len(batch)}")
@@ -179,8 +193,8 @@ class GMMUBM(EMEstimator):
         ----------
         speaker : str
             Name.
-        recordings : ndarray, shape (T, D), or sequence of them
-            Frames.
+        recordings : ndarray, shape (T, D) or (N,), or sequence of them
+            Frames, or samples.
         executor : concurrent.futures.Executor, optional
             Maps the E-step over blocks of frames.
 
@@ -235,7 +249,7 @@ class GMMUBM(EMEstimator):
 
     def _ratios(self, recordings: Any, models: Sequence[MixtureParams]) -> Array:
         background = self.background_
-        means = background.frame_means([background.mixture, *models], background.standardised(recordings))
+        means = background.frame_means([background.mixture, *models], background.standardised(self._frames(recordings)))
         return means[:, 1:] - means[:, :1]
 
     def scores(self, recordings: Any) -> Array:
@@ -243,8 +257,8 @@ class GMMUBM(EMEstimator):
 
         Parameters
         ----------
-        recordings : ndarray, shape (T, D), or sequence of them
-            Frames.
+        recordings : ndarray, shape (T, D) or (N,), or sequence of them
+            Frames, or samples.
 
         Returns
         -------
@@ -269,7 +283,7 @@ class GMMUBM(EMEstimator):
         return [self.speakers_[row.argmax()] if row.max() > least else None for row in scores]
 
     def verify(self, frames: Array, speaker: str) -> float:
-        """Return the log-likelihood ratio of a speaker to the background in one recording (T, D), a mean over the frames.
+        """Return the log-likelihood ratio of a speaker to the background in one recording, a mean over its frames.
 
         Raises
         ------

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
+from seqem.core.tree import tree_add
 from seqem.distributions.gaussian import Gaussian, GaussianParams, GaussianStats
 from seqem.distributions.mixture import MixtureParams
+from seqem.distributions.shared_mixture import SharedMixture
 from seqem.shapes import AnyArray, Array, Mask
 from seqem.speech.acoustic import AcousticModel, AcousticParams
 from seqem.speech.composite import Composite
 
 _STAY = 0.75
+_ROWS_TO_CLUSTER = 20_000
+_ROWS_AT_ONCE = 4096
 # How far the halves of a part move apart, in standard deviations.
 _APART = 0.2
 
@@ -65,6 +70,18 @@ def flat_start(model: AcousticModel, frames: Array, emissions: AnyArray) -> Acou
     stats = GaussianStats(np.repeat(mass[:, None], len(mean), axis=1) + 1.0, first, second + variance)
     component = gaussian.maximise(stats, alike)
     return AcousticParams(model.inventory.transitions(_STAY), MixtureParams(np.ones((n, 1)), component))
+
+
+def shared_start(model: AcousticModel, frames: Array, emissions: AnyArray, rng: np.random.Generator) -> AcousticParams:
+    """Return what :func:`flat_start` does for emissions that share their parts, which begin at clusters of the rows."""
+    mixture: SharedMixture = model.distribution  # type: ignore[assignment]
+    n, some = model.inventory.n_emissions, frames[:: -(-len(frames) // _ROWS_TO_CLUSTER)]
+    alike = mixture.initial(some, 1, rng)
+    params = alike._replace(weights=np.repeat(alike.weights, n, axis=0))
+    blocks = range(0, len(frames), _ROWS_AT_ONCE)
+    parts = (slice(at, at + _ROWS_AT_ONCE) for at in blocks)
+    stats = (mixture.accumulate(params, frames[at], np.eye(n)[emissions[at]]) for at in parts)
+    return AcousticParams(model.inventory.transitions(_STAY), mixture.maximise(reduce(tree_add, stats), params))
 
 
 def split(params: MixtureParams, n_parts: int) -> MixtureParams:

@@ -8,6 +8,7 @@ import soundfile
 
 from seqem.cli.app import main
 from seqem.io.htk import read_htk
+from seqem.io.kaldi import read_scp
 from seqem.speech.features import Features
 
 NOISE = (0.1 * np.random.default_rng(0).normal(size=8000)).clip(-1, 1)
@@ -45,3 +46,17 @@ def test_a_bad_recording_does_not_stop_the_others(folder, capsys):
     assert (folder / "out" / "a.npy").exists()
     assert main(["features", f"{folder}/a.wav", f"{folder}/a.wav", "-o", f"{folder}/out"]) == 2
     assert main(["features", f"{folder}/a.wav", "-o", f"{folder}/out", "--kind", "lpc"]) == 2
+
+
+def test_an_archive_holds_all_recordings(folder, capsys):
+    soundfile.write(folder / "a b.wav", NOISE, 8000)
+    words = ["features", f"{folder}/a.wav", f"{folder}/bad.wav", f"{folder}/a b.wav", f"{folder}/b.wav"]
+    assert main([*words, "-o", f"{folder}/out", "--to", "ark", "--json"]) == 1
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row.get("frames") for row in told] == [98, None, None, 98]
+    assert "cannot name the recording" in told[2]["error"]
+    found = dict(read_scp(folder / "out" / "features.scp"))
+    assert list(found) == ["a", "b"]
+    np.testing.assert_allclose(found["a"], Features(sample_rate=8000)(NOISE.astype(np.float32).astype(float)))
+    assert main(["features", f"{folder}/bad.wav", "-o", f"{folder}/none", "--to", "ark"]) == 1
+    assert not list((folder / "none").iterdir())

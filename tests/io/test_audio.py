@@ -49,3 +49,15 @@ def test_what_cannot_be_read_is_named(tmp_path):
         read_audio(tmp_path / "nan.wav")
     with pytest.raises(ParameterError, match="no such channel"):
         read_audio(tmp_path / "a.flac", channel=2)
+
+
+def test_a_wav_that_is_cut_short_is_refused_and_a_stream_is_not(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.sin(np.arange(4000.0)), 8000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1000])
+    with pytest.raises(FormatError, match="cut short"):
+        read_audio(path)
+    # what ffmpeg and sox write to a pipe
+    path.write_bytes(whole[:4] + b"\xff\xff\xff\xff" + whole[8:40] + b"\xff\xff\xff\xff" + whole[44:])
+    assert len(read_audio(path).samples) == 4000

@@ -15,6 +15,7 @@ from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.independent import Independent
 from seqem.distributions.mixture import MixtureOf
 from seqem.distributions.poisson import Poisson
+from seqem.distributions.shared_mixture import SharedMixture
 from seqem.errors import FormatError, NotFittedError, ParameterError
 from seqem.hmm.semi_markov import SemiMarkovHMM
 from seqem.hmm.variational import VariationalCategoricalHMM, VariationalGaussianHMM
@@ -48,6 +49,7 @@ ESTIMATORS_WITH_DATA = {
     "variational categorical": (VariationalCategoricalHMM(2, random_state=0), RNG.integers(0, 3, (100, 1))),
     "variational gaussian": (VariationalGaussianHMM(2, random_state=0), ROWS),
     "mixture": (HMM(MixtureOf(Gaussian("diag"), 2), 2, random_state=0, n_iter=5), ROWS),
+    "shared mixture": (HMM(SharedMixture(Gaussian("diag"), 3), 2, random_state=0, n_iter=5), ROWS),
     "independent": (
         HMM(
             Independent([(Gaussian(mean_prior=np.zeros(2), mean_weight=1.0), [0, 1]), (MixtureOf(Poisson(), 2), 2)]),
@@ -115,7 +117,7 @@ def test_a_fitted_estimator_comes_back_to_the_bit(tmp_path, name):
     assert tree_equal(again.fit(x).params_, model.fit(x).params_)
 
 
-@pytest.mark.parametrize("name", sorted(DISTRIBUTIONS.keys() - {"mixture", "independent", "tied"}))
+@pytest.mark.parametrize("name", sorted(DISTRIBUTIONS.keys() - {"mixture", "shared-mixture", "independent", "tied"}))
 def test_every_distribution_of_the_catalog_comes_back(tmp_path, name):
     x = SIMPLE[name]
     _check_return(tmp_path / "m", HMM(DISTRIBUTIONS[name].load()(), 2, random_state=0, n_iter=3).fit(x), x)

@@ -166,7 +166,7 @@ def test_samples_that_cannot_be():
 @pytest.mark.parametrize(
     "options",
     [
-        {"kind": "lpc"}, {"style": "sphinx"}, {"energy": "c1"}, {"style": "kaldi", "kind": "plp"}, {"shift": 0.0},
+        {"kind": "lpc"}, {"style": "julius"}, {"energy": "c1"}, {"style": "kaldi", "kind": "plp"}, {"shift": 0.0},
         {"width": 0.0}, {"n_channels": 0}, {"low": 5000.0, "high": 4000.0},
     ],
 )  # fmt: skip

@@ -108,6 +108,20 @@ def test_phones_of_a_lexicon():
     assert phones == [unit for word in said[0] for unit in lexicon[word][0].units]
 
 
+def test_states_may_share_their_gaussians(tmp_path):
+    frames, said, _ = corpus(np.random.default_rng(9))
+    model = SpeechRecogniser(n_states=2, codebook=8, normalise=None, random_state=0).fit(frames, said)
+    assert model.params_.emission.weights.shape == (2 * 2 + 3, 8)
+    assert model.params_.emission.component.mean.shape == (8, 3)
+    assert (np.diff(model.history_.objective) >= -1e-6).all()
+    new, expected, _ = corpus(np.random.default_rng(10), 12)
+    assert model.predict(new) == [tuple(words) for words in expected]
+    save(tmp_path / "shared.safetensors", model)
+    assert load(tmp_path / "shared.safetensors").predict(new) == model.predict(new)
+    for method in ("cmllr", "mllr", "map"):
+        assert model.adapt(new, expected, method=method).predict(new) == model.predict(new)
+
+
 def test_what_cannot_be():
     frames, said, _ = corpus(np.random.default_rng(7), 4)
     model = SpeechRecogniser(n_states=2, normalise=None, random_state=0)
@@ -115,7 +129,7 @@ def test_what_cannot_be():
         model.predict(frames)
     with pytest.raises(DataError, match="each recording needs a transcript"):
         model.fit(frames, said[:2])
-    with pytest.raises(DataError, match="recording 0 is too short"):
+    with pytest.raises(DataError, match="recording 0: it is too short"):
         model.fit([frames[0][:5], *frames[1:]], [["low"] * 9, *said[1:]])
     with pytest.raises(DataError, match=r"not in the lexicon.*high"):
         SpeechRecogniser(Lexicon.of_words(["low"])).fit(frames, said)
@@ -176,6 +190,7 @@ def yesno(folder):
     }
 
 
+@pytest.mark.slow
 def test_yesno_from_transcripts_alone(shared_data):
     data = yesno(shared_data / "speech" / "yesno")
     starts = []
@@ -198,6 +213,7 @@ def digits(folder, keep):
     return tuple(zip(*rows, strict=True))
 
 
+@pytest.mark.slow
 def test_spoken_digits(shared_data):
     folder = shared_data / "speech" / "fsdd"
     samples, said, _ = digits(folder, lambda number: number >= 5)

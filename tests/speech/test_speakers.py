@@ -349,6 +349,7 @@ def rates(scores, names):
     return np.mean(true[np.arange(len(names)), scores.argmax(axis=1)]), equal_error_rate(scores[true], scores[~true])
 
 
+@pytest.mark.slow
 def test_speakers_of_known_digits(spoken_digits):
     model = GMMUBM(32, random_state=0, tol=1e-4).fit(*spoken_digits(range(10), range(5, 50)))
     test = spoken_digits(range(10), range(5))
@@ -391,6 +392,7 @@ def test_speakers_of_other_digits(other_digits, adapted):
     assert error <= 0.5 * separate[1]
 
 
+@pytest.mark.slow
 def test_ivectors_of_other_digits(other_digits, adapted):
     (background, whose), enrolment, (test, names) = other_digits
     extractor = IVectors(50, max_iter=15, random_state=0).fit(background, adapted)

@@ -39,6 +39,11 @@ CASES = {
         ({"component": Gaussian("full", **MATRIX), "n_components": 2, "weight_prior": 3.0}, REAL),
         ({"component": Gaussian("tied", groups=2), "n_components": 2}, REAL),
     ],
+    "shared-mixture": [
+        ({"component": Gaussian(), "n_components": 3}, REAL),
+        ({"component": Gaussian("full", **MATRIX), "n_components": 2, "weight_prior": 3.0}, REAL),
+        ({"component": Poisson(), "n_components": 2}, COUNTS),
+    ],
     "poisson": [({}, COUNTS), ({"prior_shape": 3.0, "prior_rate": 2.0}, COUNTS)],
     "bernoulli": [({}, BITS), ({"prior_ones": 2.0, "prior_zeros": 3.0}, BITS)],
     "multinomial": [
