@@ -50,6 +50,10 @@ class FrontEnd:
         RecordingsError
             For recordings that are silent, too short for a frame, or not finite.
         """
+        return self.normalised(self.raw(recordings), recordings, speakers)
+
+    def raw(self, recordings: Sequence[Any]) -> list[Array]:
+        """Return the frames of recordings before anything is taken away; errors are those of the call."""
         frames, reasons = [], {}
         for i, recording in enumerate(recordings):
             try:
@@ -58,6 +62,12 @@ class FrontEnd:
                 reasons[i] = str(error)
         if reasons:
             raise RecordingsError(reasons)
+        return frames
+
+    def normalised(
+        self, frames: list[Array], recordings: Sequence[Any], speakers: Sequence[Any] | None = None
+    ) -> list[Array]:
+        """Return the raw frames of recordings without what is common to an utterance or a speaker."""
         if self.normalise is None:
             return frames
         if self.normalise == "utterance":

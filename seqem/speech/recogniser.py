@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import replace
@@ -22,13 +22,13 @@ from seqem.em.estimator import EMEstimator
 from seqem.em.history import History
 from seqem.em.stop import StopReason, StopRule
 from seqem.errors import DataError, ParameterError
-from seqem.shapes import Array
+from seqem.shapes import AnyArray, Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
 from seqem.speech.aligner import align
 from seqem.speech.alignment import Alignment
 from seqem.speech.composite import Composite
 from seqem.speech.contexts import Contexts
-from seqem.speech.decoder import Search
+from seqem.speech.decoder import Decoder, Search
 from seqem.speech.design import PHONE_STATES, affordable_parts, designed, word_states
 from seqem.speech.emission import Emission
 from seqem.speech.feature_transform import combined, transformed
@@ -37,6 +37,7 @@ from seqem.speech.front_end import FrontEnd
 from seqem.speech.graph import StateGraph
 from seqem.speech.inference import forward
 from seqem.speech.lexicon import Lexicon
+from seqem.speech.live import Hearing, Level
 from seqem.speech.network import WordNetwork, one_of, transcript, weighed, word_loop
 from seqem.speech.quiet import quiet_frames
 from seqem.speech.reading import decoded, label_posteriors, recognition, words_of
@@ -187,7 +188,10 @@ class SpeechRecogniser(EMEstimator):
             For recordings that cannot be used, words that are not in the lexicon, and transcripts longer than the recording.
         """
         self._transform: Array | None = None
-        frames, said, rng = self._frames(X, speakers), _as_words(X, transcripts), generator(self.random_state)
+        said, rng, raw = _as_words(X, transcripts), generator(self.random_state), self._front_end.raw(X)
+        rows = np.concatenate(raw)
+        self._level: tuple[Array, Array] | None = rows.mean(axis=0), rows.std(axis=0)  # where a stream begins
+        frames = self._front_end.normalised(raw, X, speakers)
         self.words_, self._alone = (
             sorted({word for each in said for word in each}),
             all(len(each) == 1 for each in said),
@@ -222,9 +226,14 @@ class SpeechRecogniser(EMEstimator):
 
     def _frames(self, X: Sequence[Any], speakers: Sequence[Any] | None) -> list[Array]:
         """Return recordings as the frames the models know."""
-        frames = FrontEnd(self.features, self.normalise, self.variance)(X, speakers)
-        transform = self._transform
-        return frames if transform is None else [transformed(transform, part) for part in frames]
+        return [self._moved(part) for part in self._front_end(X, speakers)]
+
+    def _moved(self, frames: Array) -> Array:
+        return frames if self._transform is None else transformed(self._transform, frames)
+
+    @property
+    def _front_end(self) -> FrontEnd:
+        return FrontEnd(self.features, self.normalise, self.variance)
 
     def _model(self) -> AcousticModel:
         return AcousticModel(self.inventory_, self.distribution_, self.training, self.beam)
@@ -276,6 +285,7 @@ class SpeechRecogniser(EMEstimator):
         known = Contexts(contexts, pauses.unit) if contexts else None
         model.composite_, model.distribution_ = Composite(lexicon, inventory, pauses, known), distribution
         model.words_, model._alone, model._transform = sorted(lexicon.entries), False, None
+        model._level = None
         no_data = float("nan")
         model.result_ = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
         return model
@@ -376,6 +386,42 @@ class SpeechRecogniser(EMEstimator):
             network = (one_of if self._alone else word_loop)(self.words_)
         graph = self.composite_.script(weighed(network, self.language_weight, self.word_penalty)).graph
         return Search(graph, graph.weights(transitions), self.beam, n_best)
+
+    def listen(self, blocks: Iterable[AnyArray], network: WordNetwork | Search | None = None) -> Iterator[Hearing]:
+        """Yield what is heard in samples that come in blocks, after each block and at the end.
+
+        The mean of a feature, where it is normalised, is that of the stream until then and of a second of the training before it;
+        so the last words may differ from those of :meth:`predict`, which knows the whole.
+
+        Parameters
+        ----------
+        blocks : iterable of arrays
+            Samples (N,), as from a microphone or :func:`seqem.io.audio.audio_blocks`.
+        network : WordNetwork or Search, optional
+            As for :meth:`recognise`.
+
+        Raises
+        ------
+        DataError
+            Where the stream ends before anything of the network can have been said.
+        """
+        search = self.search(network)
+        decoder, graph = Decoder(search), search.graph
+        level = None if self.normalise is None or self._level is None else Level(*self._level)
+        n_frames = 0
+        for frames in self.features.stream(blocks):
+            known = frames if level is None else level(frames, variance=self.variance)
+            decoder.feed(self._emitted(graph, self._moved(known)))
+            n_frames += len(frames)
+            best = decoder.partial
+            if best is not None:
+                yield Hearing(words_of(search, best), n_frames * self.features.shift, False)
+        found = decoder.finish()
+        if not found:
+            raise DataError(
+                "the stream ended too early", got=f"{n_frames} frames", expected=f"at least {graph.shortest}"
+            )
+        yield Hearing(words_of(search, found[0]), n_frames * self.features.shift, True)
 
     def align(
         self, X: Sequence[Any], transcripts: Sequence[Transcript], *, speakers: Sequence[Any] | None = None

@@ -122,6 +122,40 @@ def test_states_may_share_their_gaussians(tmp_path):
         assert model.adapt(new, expected, method=method).predict(new) == model.predict(new)
 
 
+def babble(words, rng):
+    """Samples at 8 kHz: a word is two buzzes, each through another resonance; silence around them."""
+    voices = {"low": (400.0, 900.0), "high": (2500.0, 1700.0)}
+    parts = [0.001 * rng.standard_normal(1600)]
+    for word in words:
+        for hertz in voices[word]:
+            time = np.arange(1200) / 8000
+            buzz = np.sin(2 * np.pi * hertz * time) + 0.3 * np.sin(2 * np.pi * 120 * time)
+            parts.append(0.3 * buzz * (1 + 0.1 * rng.standard_normal(1200)))
+        parts.append(0.001 * rng.standard_normal(1600))
+    return np.concatenate(parts)
+
+
+def test_a_stream_is_heard_as_it_comes():
+    rng = np.random.default_rng(12)
+    said = [tuple(rng.choice(["low", "high"], 1 + i % 3)) for i in range(24)]
+    model = SpeechRecogniser(features=Features(sample_rate=8000), n_states=2, n_mix=1, random_state=0)
+    model.fit([babble(words, rng) for words in said], said)
+    samples = babble(["low", "high", "high"], rng)
+    assert model.predict([samples]) == [("low", "high", "high")]
+    endings = []
+    for size in (400, 1111, len(samples)):
+        heard = list(model.listen(samples[i : i + size] for i in range(0, len(samples), size)))
+        assert [h.final for h in heard] == [False] * (len(heard) - 1) + [True]
+        assert all(a.seconds <= b.seconds for a, b in pairwise(heard))
+        endings.append(heard[-1])
+        if size == 400:
+            assert {len(h.words) for h in heard} == {0, 1, 2, 3}
+    assert endings[0].words == ("low", "high", "high")
+    assert len(set(endings)) == 1
+    with pytest.raises(DataError, match="ended too early"):
+        list(model.listen([samples[:100]]))
+
+
 def test_what_cannot_be():
     frames, said, _ = corpus(np.random.default_rng(7), 4)
     model = SpeechRecogniser(n_states=2, normalise=None, random_state=0)
