@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 SLOW = {
+    "16_spoken_words",
     "03_earthquakes",
     "05_own_distribution",
     "06_dask_cluster",
