@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqem.core.checks import at_least
 from seqem.core.linalg import column_sums
 from seqem.core.tree import tree_leaves, tree_map
 from seqem.distributions._start import labels
-from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
-from seqem.distributions.protocol import Distribution
-from seqem.distributions.transforms import SIMPLEX
-from seqem.errors import ParameterError
+from seqem.distributions._weighted_parts import WeightedParts
 from seqem.kernels.mixture import add_parts, share_out, subtract_top, weigh
-from seqem.shapes import AnyArray, Array, IntArray, Mask
+from seqem.shapes import AnyArray, Array, IntArray
 
 _BLOCK = 1 << 15
 """Numbers that go through exp at once: small enough for the cache."""
@@ -39,7 +34,7 @@ class MixtureStats(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class MixtureOf:
+class MixtureOf(WeightedParts):
     """Model each state as a mixture of ``n_components`` parts of one family.
 
     Attributes
@@ -60,27 +55,6 @@ class MixtureOf:
     >>> MixtureOf(Poisson(), 2).log_likelihood(params, np.array([[0.0]])).round(6).tolist()
     [[-1.0]]
     """
-
-    fields: ClassVar[tuple[str, ...]] = MixtureParams._fields
-    component: Distribution
-    n_components: int
-    weight_prior: Any = 1.0
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_alpha(self.weight_prior)
-        at_least(self.n_components, 1, "n_components")
-        if set(self.fixed) - {"weights"}:
-            hint = "fix parameters of the components in the component"
-            raise ParameterError("fixed names no weights", got=sorted(self.fixed), expected=["weights"], hint=hint)
-
-    def check(self, x: Any) -> AnyArray:
-        """Return ``x`` as the component takes it."""
-        return self.component.check(x)
-
-    def missing(self, x: AnyArray) -> Mask:
-        """Return which rows carry nothing."""
-        return self.component.missing(x)
 
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> MixtureParams:
         """Return even weights and components fitted to clusters within clusters of the rows."""
@@ -198,54 +172,10 @@ class MixtureOf:
             column_sums(parts).reshape(params.weights.shape), self.component.accumulate(params.component, x, parts)
         )
 
-    def _kept(self, params: MixtureParams) -> Mask:
-        return fixed_mask(self.fixed, "weights", params.weights.shape)
-
-    def maximise(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
-        """Return the mode of the weights and the components' maximum."""
-        weights = dirichlet_map(stats.counts, self.weight_prior, params.weights, self._kept(params))
-        empty = stats.counts.sum(axis=1) <= EMPTY
-        warn_empty(empty)
-        weights = np.where(empty[:, None], params.weights, weights)
-        return MixtureParams(weights, self.component.maximise(stats.component, params.component))
-
-    def recentre(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
-        """Return the components' statistics about ``new``."""
-        return stats._replace(component=self.component.recentre(stats.component, old.component, new.component))
-
-    def expected_log_likelihood(self, stats: MixtureStats, params: MixtureParams, reference: MixtureParams) -> float:
-        """Return Q(params | reference), the expectation over the parts too."""
-        seen = stats.counts > 0
-        with np.errstate(divide="ignore"):
-            weights = float((stats.counts[seen] * np.log(params.weights[seen])).sum())
-        rest = self.component.expected_log_likelihood(stats.component, params.component, reference.component)
-        return weights + rest
-
-    def log_prior(self, params: MixtureParams) -> float:
-        """Return the log prior density of weights and components, up to a constant."""
-        return dirichlet_log_density(params.weights, self.weight_prior) + self.component.log_prior(params.component)
-
     def sample(self, params: MixtureParams, states: AnyArray, rng: np.random.Generator) -> AnyArray:
         """Return one row for each entry of ``states``."""
-        edges = params.weights.cumsum(axis=1)
-        part = (rng.random(len(states))[:, None] >= edges[states, :-1]).sum(axis=1)
+        part = self._drawn_parts(params, states, rng)
         return self.component.sample(params.component, states * self.n_components + part, rng)
-
-    def n_free(self, params: MixtureParams) -> int:
-        """Return the number of free parameters of all K mixtures."""
-        return SIMPLEX.size(params.weights, self._kept(params)) + self.component.n_free(params.component)
-
-    def pack(self, params: MixtureParams) -> Array:
-        """Return the free parameters as an unconstrained vector."""
-        weights = SIMPLEX.pack(params.weights, self._kept(params))
-        return np.concatenate([weights, self.component.pack(params.component)])
-
-    def unpack(self, vector: Array, like: MixtureParams) -> MixtureParams:
-        """Return the parameters of an unconstrained vector; fixed ones are taken from ``like``."""
-        kept = self._kept(like)
-        n = SIMPLEX.size(like.weights, kept)
-        weights = SIMPLEX.unpack(vector[:n], like.weights, kept)
-        return MixtureParams(weights, self.component.unpack(vector[n:], like.component))
 
 
 def _by_state(leaf: Array, n_states: int) -> Array:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqem.core.checks import at_least
 from seqem.core.tree import tree_leaves
 from seqem.distributions._start import labels
-from seqem.distributions.dirichlet import check_alpha, dirichlet_log_density, dirichlet_map
-from seqem.distributions.fieldwise import EMPTY, fixed_mask, warn_empty
-from seqem.distributions.protocol import Distribution
-from seqem.distributions.transforms import SIMPLEX
-from seqem.errors import ParameterError
+from seqem.distributions._weighted_parts import WeightedParts
 from seqem.shapes import AnyArray, Array, IntArray, Mask
 
 # Densities below exp(_LEAST) of a row's largest count for nothing beside it; subnormal numbers would be slow.
@@ -57,7 +52,7 @@ class SharedParts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SharedMixture:
+class SharedMixture(WeightedParts):
     """Model each state as a mixture, with weights of its own, of parts that all states share.
 
     Attributes
@@ -83,27 +78,6 @@ class SharedMixture:
     >>> SharedMixture(Poisson(), 2).log_likelihood(params, np.array([[0.0]])).round(6).tolist()
     [[-1.0, -1.0]]
     """
-
-    fields: ClassVar[tuple[str, ...]] = SharedMixtureParams._fields
-    component: Distribution
-    n_components: int
-    weight_prior: Any = 1.0
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_alpha(self.weight_prior)
-        at_least(self.n_components, 1, "n_components")
-        if set(self.fixed) - {"weights"}:
-            hint = "fix parameters of the parts in the component"
-            raise ParameterError("fixed names no weights", got=sorted(self.fixed), expected=["weights"], hint=hint)
-
-    def check(self, x: Any) -> AnyArray:
-        """Return ``x`` as the component takes it."""
-        return self.component.check(x)
-
-    def missing(self, x: AnyArray) -> Mask:
-        """Return which rows carry nothing."""
-        return self.component.missing(x)
 
     def initial(self, x: AnyArray, n_components: int, rng: np.random.Generator) -> SharedMixtureParams:
         """Return parts fitted to clusters of the rows, and weights by how clusters into K states meet them."""
@@ -175,62 +149,9 @@ class SharedMixture:
         for (_, whole), (_, leaf) in zip(tree_leaves(total.component), tree_leaves(stats.component), strict=True):
             whole += leaf
 
-    # -- M-step ----------------------------------------------------------------------------------------
-
-    def _kept(self, params: SharedMixtureParams) -> Mask:
-        return fixed_mask(self.fixed, "weights", params.weights.shape)
-
-    def maximise(self, stats: SharedMixtureStats, params: SharedMixtureParams) -> SharedMixtureParams:
-        """Return the mode of the weights and the maximum of the parts."""
-        weights = dirichlet_map(stats.counts, self.weight_prior, params.weights, self._kept(params))
-        empty = stats.counts.sum(axis=1) <= EMPTY
-        warn_empty(empty)
-        weights = np.where(empty[:, None], params.weights, weights)
-        return SharedMixtureParams(weights, self.component.maximise(stats.component, params.component))
-
-    def recentre(
-        self, stats: SharedMixtureStats, old: SharedMixtureParams, new: SharedMixtureParams
-    ) -> SharedMixtureStats:
-        """Return the statistics of the parts about ``new``."""
-        return stats._replace(component=self.component.recentre(stats.component, old.component, new.component))
-
-    def expected_log_likelihood(
-        self, stats: SharedMixtureStats, params: SharedMixtureParams, reference: SharedMixtureParams
-    ) -> float:
-        """Return Q(params | reference), the expectation over the parts too."""
-        seen = stats.counts > 0
-        with np.errstate(divide="ignore"):
-            weights = float((stats.counts[seen] * np.log(params.weights[seen])).sum())
-        rest = self.component.expected_log_likelihood(stats.component, params.component, reference.component)
-        return weights + rest
-
-    def log_prior(self, params: SharedMixtureParams) -> float:
-        """Return the log prior density of weights and parts, up to a constant."""
-        return dirichlet_log_density(params.weights, self.weight_prior) + self.component.log_prior(params.component)
-
     def sample(self, params: SharedMixtureParams, states: AnyArray, rng: np.random.Generator) -> AnyArray:
         """Return one row for each entry of ``states``."""
-        edges = params.weights.cumsum(axis=1)
-        part = (rng.random(len(states))[:, None] >= edges[states, :-1]).sum(axis=1)
-        return self.component.sample(params.component, part, rng)
-
-    # -- free coordinates ------------------------------------------------------------------------------
-
-    def n_free(self, params: SharedMixtureParams) -> int:
-        """Return the number of free parameters of all weights and parts."""
-        return SIMPLEX.size(params.weights, self._kept(params)) + self.component.n_free(params.component)
-
-    def pack(self, params: SharedMixtureParams) -> Array:
-        """Return the free parameters as an unconstrained vector."""
-        weights = SIMPLEX.pack(params.weights, self._kept(params))
-        return np.concatenate([weights, self.component.pack(params.component)])
-
-    def unpack(self, vector: Array, like: SharedMixtureParams) -> SharedMixtureParams:
-        """Return the parameters of an unconstrained vector; fixed ones are taken from ``like``."""
-        kept = self._kept(like)
-        n = SIMPLEX.size(like.weights, kept)
-        weights = SIMPLEX.unpack(vector[:n], like.weights, kept)
-        return SharedMixtureParams(weights, self.component.unpack(vector[n:], like.component))
+        return self.component.sample(params.component, self._drawn_parts(params, states, rng), rng)
 
 
 def _far(weights: Array, block: Array, near: Mask, out: Array) -> Iterator[Far]:

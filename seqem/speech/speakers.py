@@ -19,8 +19,8 @@ from seqem.errors import DataError, ParameterError
 from seqem.models.inputs import silent_columns
 from seqem.models.mixture_model import MixtureModel
 from seqem.shapes import Array
-from seqem.speech.adaptation import Adaptation
 from seqem.speech.background import Background, block_rows, checked_recordings
+from seqem.speech.enrolment import Enrolment
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
 
@@ -67,7 +67,7 @@ class GMMUBM(EMEstimator):
 
     Notes
     -----
-    How speakers are adapted: :class:`seqem.speech.adaptation.Adaptation`.
+    How speakers are adapted: :class:`seqem.speech.enrolment.Enrolment`.
 
     References
     ----------
@@ -183,8 +183,8 @@ class GMMUBM(EMEstimator):
 
     # -- enrolment -------------------------------------------------------------------------------------
 
-    def _adaptation(self) -> Adaptation:
-        return Adaptation(self.relevance, self.adapt, self.adapt_iter, self.variance_floor)
+    def _adaptation(self) -> Enrolment:
+        return Enrolment(self.relevance, self.adapt, self.adapt_iter, self.variance_floor)
 
     def enrol(self, speaker: str, recordings: Any, *, executor: Executor | None = None) -> Self:
         """Adapt the background to a speaker; who is enrolled already is enrolled anew.

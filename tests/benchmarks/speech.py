@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,11 @@ import seqem
 from seqem.em.mapreduce import map_reduce
 from seqem.io.sphinx_arrays import read_cepstra
 from seqem.speech.sphinx_streams import sphinx_streams
+from tests.benchmarks.mixtures import best
 
 RATE = 16_000
 WORDS = [f"word{i}" for i in range(10)]
 STATES, PARTS, WIDTH = 8, 4, 39
-
-
-def best(work: Callable[[], Any], rounds: int = 3) -> float:
-    """Return the least CPU time of several runs in seconds, after one that compiles."""
-    work()
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def row(name: str, ours: float, theirs: float | None, unit: str, target: str, met: bool) -> None:

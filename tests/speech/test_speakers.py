@@ -18,7 +18,7 @@ from seqem.core.tree import tree_equal
 from seqem.em.driver import fit
 from seqem.em.stop import StopRule
 from seqem.errors import DataError, NotFittedError, ParameterError
-from seqem.speech.adaptation import Adaptation
+from seqem.speech.enrolment import Enrolment
 from seqem.speech.error_rates import equal_error_rate, error_rates, minimum_detection_cost
 from seqem.speech.features import Features
 from seqem.speech.ivectors import IVectors, length_normalised
@@ -125,7 +125,7 @@ def test_first_step_is_reynolds(training, fitted, relevance):
     model = clone(fitted).set_params(relevance=relevance, adapt_iter=1).fit(*training)
     np.testing.assert_allclose(model.speaker_means("ann"), means, atol=1e-9)
     shard = Rows((x - model.background_.centre) / model.background_.scale)
-    adapted = Adaptation(relevance, "mc").adapted(model.background_.mixture, [shard]).component
+    adapted = Enrolment(relevance, "mc").adapted(model.background_.mixture, [shard]).component
     np.testing.assert_allclose(adapted.mean * model.background_.scale + model.background_.centre, means, atol=1e-9)
     np.testing.assert_allclose(adapted.covariance * np.square(model.background_.scale), variances, atol=1e-9)
 
@@ -136,14 +136,14 @@ def test_first_step_of_the_weights_is_gauvain_and_lees(training, fitted):
     n = shares(fitted, x).sum(axis=0)
     wanted = (n + 3.0 * 4 * fitted.weights_) / (len(x) + 3.0 * 4)
     shard = Rows((x - background.centre) / background.scale)
-    np.testing.assert_allclose(Adaptation(3.0, "w").adapted(background.mixture, [shard]).weights[0], wanted, atol=1e-10)
+    np.testing.assert_allclose(Enrolment(3.0, "w").adapted(background.mixture, [shard]).weights[0], wanted, atol=1e-10)
 
 
 @pytest.mark.parametrize("parts", ["m", "c", "w", "mcw"])
 def test_posterior_density_never_falls(training, fitted, parts):
     background = fitted.background_
     shard = Rows(background.standardised(of("bob", training)).values)
-    result = fit(Adaptation(4.0, parts).model(background.mixture), background.mixture, [shard], stop=StopRule(30))
+    result = fit(Enrolment(4.0, parts).model(background.mixture), background.mixture, [shard], stop=StopRule(30))
     objective = np.array([record.objective for record in result.history])
     assert (np.diff(objective) >= -1e-9 * np.abs(objective[1:])).all()
     assert objective[-1] > objective[0] + 1

@@ -1,4 +1,4 @@
-"""Adaptation: a mixture moved towards one speaker's frames, with the background as its prior."""
+"""Enrolment: a mixture moved towards one speaker's frames, with the background as its prior."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARTS = {"w": "weights", "m": "mean", "c": "covariance"}
 
 
 @dataclass(frozen=True)
-class Adaptation:
+class Enrolment:
     """Find the mode of the posterior of a diagonal mixture by EM, from the background on.
 
     Attributes
@@ -54,7 +54,7 @@ class Adaptation:
     >>> import numpy as np
     >>> from seqem.distributions.gaussian import GaussianParams
     >>> background = MixtureParams(np.ones((1, 1)), GaussianParams(np.zeros((1, 1)), np.ones((1, 1))))
-    >>> Adaptation(relevance=2.0).adapted(background, [Rows(np.full((2, 1), 3.0))]).component.mean
+    >>> Enrolment(relevance=2.0).adapted(background, [Rows(np.full((2, 1), 3.0))]).component.mean
     array([[1.5]])
     """
 
