@@ -21,6 +21,8 @@ from seqem.io.sphinx_phones import Chain, Phones, read_phones
 from seqem.io.streams import FilePath, open_text
 from seqem.shapes import Array
 from seqem.speech.acoustic import AcousticParams
+from seqem.speech.composite import Composite
+from seqem.speech.contexts import Contexts
 from seqem.speech.features import Features
 from seqem.speech.lexicon import Lexicon
 from seqem.speech.recogniser import SpeechRecogniser
@@ -84,13 +86,12 @@ def read_sphinx(folder: FilePath, lexicon: Lexicon) -> SpeechRecogniser:
         raise _misfit(path, "transition_matrices", matrices.shape)
     inventory = _inventory(chains, matrices)
     distribution, emission = _emission(path, phones.n_states, features)
+    pauses = Pauses(_silence(path, phones), (_SILENCE_PROBABILITY * _WORD_PROBABILITY) ** _LANGUAGE_WEIGHT)
+    known = Contexts(contexts, pauses.unit) if contexts else None
     return SpeechRecogniser.of_models(
-        lexicon,
-        inventory,
+        Composite(lexicon, inventory, pauses, known),
         distribution,
         AcousticParams(_transitions(inventory, chains, matrices), emission),
-        pauses=Pauses(_silence(path, phones), (_SILENCE_PROBABILITY * _WORD_PROBABILITY) ** _LANGUAGE_WEIGHT),
-        contexts=contexts,
         features=features,
         normalise=None,
         beam=_BEAM,

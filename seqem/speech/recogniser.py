@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from copy import copy
 from dataclasses import replace
@@ -21,13 +21,12 @@ from seqem.em.driver import FitResult
 from seqem.em.estimator import EMEstimator
 from seqem.em.history import History
 from seqem.em.stop import StopReason, StopRule
-from seqem.errors import DataError, ParameterError
+from seqem.errors import DataError, ParameterError, RecordingsError
 from seqem.shapes import AnyArray, Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
 from seqem.speech.aligner import align
 from seqem.speech.alignment import Alignment
 from seqem.speech.composite import Composite
-from seqem.speech.contexts import Contexts
 from seqem.speech.decoder import Decoder, Search
 from seqem.speech.design import PHONE_STATES, affordable_parts, designed, word_states
 from seqem.speech.emission import Emission
@@ -45,7 +44,6 @@ from seqem.speech.recognition import Recognition
 from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr, pause_classes
 from seqem.speech.starts import even_cut
 from seqem.speech.training import Cut, Trained, Training
-from seqem.speech.unit_network import Pauses
 from seqem.speech.units import Inventory
 
 # Rows of which emissions are computed together.
@@ -189,22 +187,22 @@ class SpeechRecogniser(EMEstimator):
         """
         self._transform: Array | None = None
         said, rng, raw = _as_words(X, transcripts), generator(self.random_state), self._front_end.raw(X)
+        if not self.pauses and not all(said):
+            mute = [i for i, words in enumerate(said) if not words]
+            raise RecordingsError(dict.fromkeys(mute, "nothing is said in it, and there are no pauses"))
         rows = np.concatenate(raw)
         self._level: tuple[Array, Array] | None = rows.mean(axis=0), rows.std(axis=0)  # where a stream begins
         frames = self._front_end.normalised(raw, X, speakers)
-        self.words_, self._alone = (
-            sorted({word for each in said for word in each}),
-            all(len(each) == 1 for each in said),
-        )
-        if not self.words_ and not self.pauses:
-            raise DataError("nothing is said, and there are no pauses", hint="check the transcripts, or allow pauses")
+        self.words_ = sorted({word for each in said for word in each})
+        self._alone = all(len(each) == 1 for each in said)
         quiet = (quiet_frames(frames, rng) if self.pauses else None) or [np.zeros(len(f), dtype=bool) for f in frames]
         spoken = sum(int((~part).sum()) for part in quiet) / max(1, sum(map(len, said)))
         n_states = self.n_states or (word_states(spoken) if self.lexicon is None else PHONE_STATES)
         self.composite_ = designed(self.words_, self.lexicon or Lexicon.of_words(self.words_), n_states, self.pauses)
         emissions = [even_cut(each, part, self.composite_, rng) for each, part in zip(said, quiet, strict=True)]
         shards: Sequence[list[Spoken]] = self.composite_.shards(frames, said)
-        cut, options = Cut(np.concatenate(frames), np.concatenate(emissions), shards), _options(executor, callbacks)
+        cut = Cut(np.concatenate(frames), np.concatenate(emissions), shards)
+        options: dict[str, Any] = {"executor": executor, "callbacks": callbacks}
         training, trained = self._training, self._first(cut, rng, **options)
         for _ in range(self.adaptive_passes):
             shards = training.in_common(trained, frames, said, speakers, executor=executor)
@@ -236,7 +234,7 @@ class SpeechRecogniser(EMEstimator):
         return FrontEnd(self.features, self.normalise, self.variance)
 
     def _model(self) -> AcousticModel:
-        return AcousticModel(self.inventory_, self.distribution_, self.training, self.beam)
+        return self._training.model(self.distribution_)
 
     def _stop_rule(self) -> StopRule:
         return StopRule(max_iter=self.n_iter, rel_tol=self.tol)
@@ -257,35 +255,26 @@ class SpeechRecogniser(EMEstimator):
     @classmethod
     def of_models(
         cls,
-        lexicon: Lexicon,
-        inventory: Inventory,
+        composite: Composite,
         distribution: Emission,
         params: AcousticParams,
-        *,
-        pauses: Pauses,
-        contexts: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Self:
         """Return a recogniser with models that were trained elsewhere.
 
         Parameters
         ----------
-        lexicon : Lexicon
-            Words to units of the inventory, or to those that ``contexts`` is about.
-        inventory, distribution, params
-            The units, their emissions, and the parameters of both.
-        pauses : Pauses
-            The unit of silence, and the probability of one before and after each word.
-        contexts : mapping, optional
-            Units that depend on those beside them, as in :class:`seqem.speech.contexts.Contexts`.
+        composite : Composite
+            Lexicon and units.
+        distribution, params
+            Emissions of the units, and the parameters of both.
         **options
             Of the constructor.
         """
-        model = cls(lexicon, **options)
-        known = Contexts(contexts, pauses.unit) if contexts else None
-        model.composite_, model.distribution_ = Composite(lexicon, inventory, pauses, known), distribution
-        model.words_, model._alone, model._transform = sorted(lexicon.entries), False, None
-        model._level = None
+        model = cls(composite.lexicon, **options)
+        model.composite_, model.distribution_ = composite, distribution
+        model.words_, model._alone = sorted(composite.lexicon.entries), False
+        model._transform = model._level = None
         no_data = float("nan")
         model.result_ = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
         return model
@@ -464,10 +453,6 @@ class SpeechRecogniser(EMEstimator):
         """Return the log-likelihood of the frames of a recording, given its words."""
         graph = self.composite_.script(transcript(words)).graph
         return forward(graph, graph.weights(self.params_.transitions), self._emitted(graph, frames)).log_likelihood
-
-
-def _options(executor: Executor | None, callbacks: Sequence[Callback]) -> dict[str, Any]:
-    return {"executor": executor, "callbacks": callbacks}
 
 
 def _as_words(X: Sequence[Any], transcripts: Sequence[Transcript]) -> list[tuple[str, ...]]:

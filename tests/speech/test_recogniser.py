@@ -173,6 +173,8 @@ def test_what_cannot_be():
         model.fit([np.arange(1.0)], ["low"])
     with pytest.raises(ParameterError, match="normalise"):
         SpeechRecogniser(normalise="house").fit(frames, said)
+    with pytest.raises(DataError, match="recording 1: nothing is said in it"):
+        SpeechRecogniser(pauses=False).fit(frames, [said[0], "", *said[2:]])
     model.fit(frames, said)
     with pytest.raises(DataError, match="does not fit the recording"):
         model.align([frames[0][:6]], ["low low low low low low"])
