@@ -201,3 +201,25 @@ def test_damaged_files_are_refused(tmp_path, damage):
     (tmp_path / "a").write_bytes(damage((tmp_path / "a").read_bytes()))
     with pytest.raises(FormatError):
         read_htk(tmp_path / "a")
+
+
+def test_the_energy_is_last_in_htk_and_first_in_kaldi():
+    samples = np.random.default_rng(3).normal(0, 0.1, 4000)
+    for style, place, rest in (("htk", -1, slice(0, -1)), ("kaldi", 0, slice(1, None))):
+        bare = Features(style=style, sample_rate=8000, delta_order=0, energy=None)(samples)
+        whole = Features(style=style, sample_rate=8000, delta_order=0, energy="log")(samples)
+        np.testing.assert_allclose(whole[:, rest], bare, rtol=1e-12)
+        loud = Features(style=style, sample_rate=8000, delta_order=0, energy="log")(samples * 2)
+        # twice the samples: the energy, and nothing else, is larger by log 4
+        np.testing.assert_allclose(loud[:, place] - whole[:, place], np.log(4.0), atol=1e-4)
+        np.testing.assert_allclose(loud[:, rest], bare, atol=1e-3)
+
+
+def test_pre_emphasis_is_of_each_frame_alone():
+    samples = np.random.default_rng(4).normal(0, 0.1, 480)
+    recipe = Features(kind="spectrogram", sample_rate=8000, delta_order=0, pre_emphasis=0.9)
+    frame = samples[160:360] * 32768.0
+    sharp = np.append(frame[0] * (1 - 0.9), frame[1:] - 0.9 * frame[:-1])
+    window = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(200) / 199)
+    power = np.abs(np.fft.rfft(sharp * window, 256)) ** 2
+    np.testing.assert_allclose(recipe(samples)[2], np.log(np.maximum(power, 1.0)), rtol=1e-4, atol=1e-4)
