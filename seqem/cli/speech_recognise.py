@@ -59,7 +59,7 @@ class Language:
     ] = None
     beam: Annotated[
         float | None,
-        typer.Option("--beam", min=0, metavar="X", help="Cut what is so far below the best; 400 by default."),
+        typer.Option("--beam", min=0, metavar="X", help="Cut what is so far below the best; by default nothing."),
     ] = None
 
     def applied(self, model: Any) -> WordNetwork | None:

@@ -11,6 +11,7 @@ from seqem.core.checks import at_least
 from seqem.kernels.tokens import pass_tokens
 from seqem.shapes import Array
 from seqem.speech.graph import StateGraph
+from seqem.speech.inference import NO_BEAM
 
 _BLOCK = 64
 
@@ -49,7 +50,7 @@ class Search:
 
     graph: StateGraph
     weights: Array
-    beam: float = 250.0
+    beam: float = NO_BEAM
     n_best: int = 1
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ from seqem.speech.feature_transform import combined, transformed
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
 from seqem.speech.graph import StateGraph
-from seqem.speech.inference import forward
+from seqem.speech.inference import NO_BEAM, forward
 from seqem.speech.lexicon import Lexicon
 from seqem.speech.live import Hearing, Level
 from seqem.speech.network import WordNetwork, one_of, transcript, weighed, word_loop
@@ -81,9 +81,10 @@ class SpeechRecogniser(EMEstimator):
         A size is done when the objective gains no more than this share of itself.
     method : str
         How the driver climbs, such as "em" or "squarem".
-    beam : float
-        What is further below the best of a frame is cut off, in natural logarithms; where nothing is left of a training recording
-        or an alignment, it is done again without.
+    beam : float, optional
+        What is further below the best of a frame is cut off, in natural logarithms; where nothing is left of a recording, it is
+        done again without. By default nothing is cut off: half the time is saved at best, and in long recordings the right path
+        may be lost for another.
     language_weight, word_penalty : float
         What logarithms of the language are multiplied by, and what is added for each word, when words are recognised.
     adaptive_passes : int
@@ -129,7 +130,7 @@ class SpeechRecogniser(EMEstimator):
         n_iter: int = 8,
         tol: float = 1e-4,
         method: str = "em",
-        beam: float = 400.0,
+        beam: float | None = None,
         language_weight: float = 10.0,
         word_penalty: float = 0.0,
         adaptive_passes: int = 0,
@@ -213,7 +214,11 @@ class SpeechRecogniser(EMEstimator):
 
     @property
     def _training(self) -> Training:
-        return Training(self.composite_, self.training, self.beam, self._stop_rule(), self.method)
+        return Training(self.composite_, self.training, self._beam, self._stop_rule(), self.method)
+
+    @property
+    def _beam(self) -> float:
+        return NO_BEAM if self.beam is None else self.beam
 
     def _first(self, cut: Cut, rng: np.random.Generator, **options: Any) -> Trained:
         gaussian = Gaussian("diag", floor=self.variance_floor * cut.frames.var(axis=0))
@@ -374,7 +379,7 @@ class SpeechRecogniser(EMEstimator):
         if network is None:
             network = (one_of if self._alone else word_loop)(self.words_)
         graph = self.composite_.script(weighed(network, self.language_weight, self.word_penalty)).graph
-        return Search(graph, graph.weights(transitions), self.beam, n_best)
+        return Search(graph, graph.weights(transitions), self._beam, n_best)
 
     def listen(self, blocks: Iterable[AnyArray], network: WordNetwork | Search | None = None) -> Iterator[Hearing]:
         """Yield what is heard in samples that come in blocks, after each block and at the end.
@@ -430,7 +435,7 @@ class SpeechRecogniser(EMEstimator):
         shift = self.features.shift
         duration = len(recording) / self.features.sample_rate if np.ndim(recording) == 1 else len(frames) * shift
         weights = script.graph.weights(self.params_.transitions)
-        return align(script, weights, self._emitted(script.graph, frames), shift, duration, self.beam)
+        return align(script, weights, self._emitted(script.graph, frames), shift, duration, self._beam)
 
     def _emitted(self, graph: StateGraph, frames: Array) -> Array:
         """Return the log-likelihoods of the emissions of a graph, (T, P)."""

@@ -1,6 +1,7 @@
 """Recognition and alignment, on made-up recordings and on real ones."""
 
 import csv
+from copy import copy
 from itertools import pairwise
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_penalties_weigh(model):
     for other in (few, many):
         vars(other).update({k: v for k, v in vars(model).items() if k.endswith("_") or k.startswith("_")})
     assert len(few.predict([frames])[0]) < len(many.predict([frames])[0])
+
+
+def test_a_beam_that_leaves_nothing_is_not_the_end(model):
+    frames, said, _ = corpus(np.random.default_rng(13), 6)
+    narrow = copy(model).set_params(beam=1e-3)
+    assert narrow.predict(frames) == model.predict(frames)
+    assert [[w.label for w in a.words] for a in narrow.align(frames, said)] == [list(words) for words in said]
+    again = SpeechRecogniser(n_states=2, normalise=None, beam=30.0, random_state=0).fit(frames, said)
+    assert np.isfinite(again.log_likelihood_)
 
 
 def test_phones_of_a_lexicon():
