@@ -6,7 +6,10 @@ from typing import Any
 
 from seqem.cli.options import Json, ModelFile
 from seqem.cli.outputs import aligned, print_json
-from seqem.cli.rows import is_of_rows
+
+# More than a terminal holds.
+_MOST_NUMBERS = 1000
+_MOST_ACROSS = 30
 
 
 def info(model: ModelFile, json: Json = False) -> None:
@@ -16,7 +19,9 @@ def info(model: ModelFile, json: Json = False) -> None:
     from seqem.io.models import load
 
     estimator, saved = load(model), load_model(model)
-    parameters = dict(tree_leaves(estimator.result_.params if is_of_rows(estimator) else estimator.params_))
+    parameters = dict(
+        tree_leaves(estimator.params_ if hasattr(type(estimator), "params_") else estimator.result_.params)
+    )
     fit = {name: value for name, value in (saved.config["fit"] or {}).items() if name not in ("kind", "params")}
     facts = {
         "model": saved.kind,
@@ -61,6 +66,8 @@ def _matrix(array: Any, heads: list[str]) -> str:
     """Return an array as a table, its last axis across and an index for each of the others."""
     import numpy as np
 
+    if array.size > _MOST_NUMBERS or (array.ndim == 1 and array.size > _MOST_ACROSS):
+        return "  --json prints them"
     across = array.reshape(-1, len(heads))
     places = list(np.ndindex(array.shape[:-1])) if array.ndim > 1 else [()]
     rows = [[",".join(map(str, place)), *(f"{x:.6g}" for x in row)] for place, row in zip(places, across, strict=True)]

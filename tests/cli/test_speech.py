@@ -431,3 +431,14 @@ def test_yesno_without_an_option(shared_data, tmp_path, capsys):
     assert main(["speech", "recognise", f"{tmp_path}/model", f"{tmp_path}/test.csv", "--score"]) == 0
     told = capsys.readouterr().err
     assert "word error rate 0.00%: 0 substitutions, 0 deletions, 0 insertions in 232 words" in told
+
+
+@pytest.mark.parametrize(("model", "kind"), [("model", "speech-recogniser"), ("speakers", "gmm-ubm")])
+def test_info_tells_of_models_without_filling_the_terminal(corpus, capsys, model, kind):
+    assert main(["info", f"{corpus}/{model}"]) == 0
+    out = capsys.readouterr().out
+    assert kind in out
+    assert "log_likelihood" in out
+    assert len(out.splitlines()) < 200
+    assert main(["info", f"{corpus}/{model}", "--json"]) == 0
+    assert np.isfinite(json.loads(capsys.readouterr().out)["fit"]["log_likelihood"])
