@@ -74,10 +74,10 @@ def align(
     rows: dict[Recording, dict[str, Any]] = {}
     for recording, (alignment, n_frames) in each_heard(recogniser, batch, resample, _aligned):
         target = targets[recording] + _ENDINGS[form]
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
             _writer(form)(target, alignment)
-        except SeqemError as error:  # such as a word that the format cannot hold
+        except (SeqemError, OSError) as error:  # such as a word that the format cannot hold
             batch.note(recording, error)
             continue
         if plot:

@@ -10,7 +10,7 @@ import typer
 
 from seqem.cli.inputs import workers
 from seqem.cli.outputs import print_json
-from seqem.errors import DataError, SeqemError
+from seqem.errors import DataError, RecordingsError, SeqemError
 
 if TYPE_CHECKING:
     from seqem.io.manifest import Recording
@@ -53,7 +53,9 @@ class Batch:
 
     def note(self, recording: Recording, error: Exception | str) -> None:
         """Tell that a recording cannot be used."""
-        path, text = str(recording.path), str(error).removeprefix(f"{recording.path}: ")
+        alone = isinstance(error, RecordingsError)  # as one of one
+        text = next(iter(error.reasons.values())) if alone else str(error)  # type: ignore[union-attr]
+        path, text = str(recording.path), text.removeprefix(f"{recording.path}: ")
         self.failed.append((path, text))
         print(f"seqem: error: {path}: {text}", file=sys.stderr)
         if self.json:

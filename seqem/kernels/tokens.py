@@ -2,7 +2,8 @@
 
 Graphs are those of ``kernels.graph``. Each node keeps its K best tokens with different histories; a token that passes a
 junction with a mark leaves a record: the record before, the mark, the frames gone by, the score. So memory grows with the
-words that are still possible, not with the nodes, and a stream may be decoded as it comes (Young, Russell & Thornton 1989).
+words that were possible at some time, not with the nodes times the frames, and a stream may be decoded as it comes (Young,
+Russell & Thornton 1989).
 """
 
 from __future__ import annotations

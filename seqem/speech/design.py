@@ -53,7 +53,11 @@ def designed(words: Sequence[str], lexicon: Lexicon, n_states: int, pauses: bool
         raise DataError("words are not in the lexicon", got=list(missing), hint=hint)
     names = lexicon.only(words).units
     units = {name: left_right(range(n_states * i, n_states * (i + 1))) for i, name in enumerate(names)}
-    if pauses:
-        first = n_states * len(units)
-        units[_PAUSE] = silence(range(first, first + _PAUSE_STATES))
-    return Composite(lexicon.spoken_with(units), Inventory(units), Pauses(_PAUSE) if pauses else None)
+    spoken = lexicon.spoken_with(units)
+    if not pauses:
+        return Composite(spoken, Inventory(units), None)
+    name, first = _PAUSE, n_states * len(units)
+    while name in units:  # a word or phone of that name is another thing
+        name += "_"
+    units[name] = silence(range(first, first + _PAUSE_STATES))
+    return Composite(spoken, Inventory(units), Pauses(name))

@@ -183,11 +183,31 @@ class Features:
             yield with_deltas(frames, self.delta_order, _DELTA_WINDOW)[given:]
 
     @property
+    def step(self) -> float:
+        """Seconds from frame to frame: a whole number of samples."""
+        return self._samples(self.shift) / self.sample_rate
+
+    @property
     def n_static(self) -> int:
         """Number of features without slopes."""
         if self.kind == "fbank":
             return self.n_channels
         return self._n_fft // 2 + 1 if self.kind == "spectrogram" else self.n_ceps + (self.energy is not None)
+
+    def loudness(self, frames: Array) -> Array | None:
+        """Return the level of features (T, D) in natural logarithms (T,), up to a constant; None where they do not tell it.
+
+        Mel energies tell it, and HTK's and Kaldi's cepstra with an energy.
+        """
+        if self.kind in ("fbank", "spectrogram"):
+            return frames[:, : self.n_static].mean(axis=1)
+        known = self.kind == "mfcc" and self.style in ("htk", "kaldi") and self.energy is not None
+        if not known or frames.shape[1] != self.n_static * (self.delta_order + 1):
+            return None
+        column = frames[:, self.n_static - 1 if self.style == "htk" else 0]
+        if self.energy == "log":
+            return column
+        return column / np.sqrt(self.n_channels * (2.0 if self.style == "htk" else 1.0))
 
     def _scaled(self, samples: AnyArray) -> Array:
         """Return samples as float64 on the scale of 16 bits."""

@@ -13,7 +13,6 @@ from seqem.errors import DataError, ParameterError, RecordingsError
 from seqem.shapes import AnyArray, Array, Mask
 from seqem.speech.detection import loud_frames
 from seqem.speech.features import Features
-from seqem.speech.frames import cut, emphasised, log_energy
 from seqem.speech.normalise import normalised, speaker_normalised
 
 _WHOLES = ("utterance", "speaker", None)
@@ -28,8 +27,8 @@ class FrontEnd:
     features : Features
         What samples are turned to.
     normalise : {"utterance", "speaker", None}
-        Over what the mean of each feature is removed. Of the samples of a speaker only loud frames count, so that who pauses more
-        is not the more different for it.
+        Over what the mean of each feature is removed. Of a speaker only loud frames count, where the features tell, so that who
+        pauses more is not the more different for it.
     variance : bool
         Whether features are divided by their standard deviation too.
     """
@@ -50,7 +49,7 @@ class FrontEnd:
         RecordingsError
             For recordings that are silent, too short for a frame, or not finite.
         """
-        return self.normalised(self.raw(recordings), recordings, speakers)
+        return self.normalised(self.raw(recordings), speakers)
 
     def raw(self, recordings: Sequence[Any]) -> list[Array]:
         """Return the frames of recordings before anything is taken away; errors are those of the call."""
@@ -60,32 +59,29 @@ class FrontEnd:
                 frames.append(self._features(np.asarray(recording)))
             except DataError as error:
                 reasons[i] = str(error)
+        if not reasons:
+            widths = [part.shape[1] for part in frames]
+            first = f"expected {widths[0]}, as the first has" if widths else ""
+            other = [i for i, width in enumerate(widths) if width != widths[0]]
+            reasons = {i: f"it has another number of features; got {widths[i]}; {first}" for i in other}
         if reasons:
             raise RecordingsError(reasons)
         return frames
 
-    def normalised(
-        self, frames: list[Array], recordings: Sequence[Any], speakers: Sequence[Any] | None = None
-    ) -> list[Array]:
+    def normalised(self, frames: list[Array], speakers: Sequence[Any] | None = None) -> list[Array]:
         """Return the raw frames of recordings without what is common to an utterance or a speaker."""
         if self.normalise is None:
             return frames
         if self.normalise == "utterance":
             return [normalised(part, variance=self.variance) for part in frames]
-        if speakers is None or len(speakers) != len(frames):
+        if speakers is None or len(speakers) != len(frames) or any(name is None or name != name for name in speakers):
             raise DataError("normalisation by speaker needs a speaker for each recording", got=speakers)
-        counted = [
-            self._counted(np.asarray(recording), len(part)) for recording, part in zip(recordings, frames, strict=True)
-        ]
-        return self._by_speaker(frames, counted, speakers)
+        return self._by_speaker(frames, [self._counted(part) for part in frames], speakers)
 
-    def _counted(self, recording: AnyArray, n_frames: int) -> Mask:
-        """Return which frames count for the mean: the loud ones of samples, all of features."""
-        if recording.ndim == 2:
-            return np.ones(n_frames, dtype=bool)
-        rate, sharp = self.features.sample_rate, emphasised(recording, self.features.pre_emphasis)
-        frames = cut(sharp, round(self.features.width * rate), round(self.features.shift * rate))
-        return loud_frames(log_energy(frames[:n_frames]))
+    def _counted(self, frames: Array) -> Mask:
+        """Return which frames count for the mean: the loud ones, or all where features do not tell."""
+        level = self.features.loudness(frames)
+        return np.ones(len(frames), dtype=bool) if level is None else loud_frames(level)
 
     def _features(self, recording: AnyArray) -> Array:
         frames = self.features(recording) if recording.ndim == 1 else rows(recording)

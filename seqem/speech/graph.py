@@ -116,7 +116,8 @@ def compile_graph(network: UnitNetwork, inventory: Inventory) -> StateGraph:
     mark = np.full(n_states + len(place), -1, dtype=np.int32)
     for number, arc in enumerate(network.arcs):
         if arc.ends:
-            mark[place[_middle(number)]] = labels[arc.label]
+            mark[place[_middle(number)]] = labels[arc.label, arc.word < 0]
+    owners = [network.arcs[state[1]] for state in states]
     emissions, column = np.unique([state[0] for state in states], return_inverse=True)
     return StateGraph(
         first=np.concatenate(([0], np.cumsum(count))).astype(np.int32),
@@ -128,8 +129,8 @@ def compile_graph(network: UnitNetwork, inventory: Inventory) -> StateGraph:
         arc_of=np.array([state[1] for state in states], dtype=np.int32),
         state_of=np.array([state[2] for state in states], dtype=np.int32),
         mark=mark,
-        label_of=np.array([labels[network.arcs[state[1]].label] for state in states], dtype=np.int32),
-        labels=tuple(str(label) for label in labels),
+        label_of=np.array([labels[arc.label, arc.word < 0] for arc in owners], dtype=np.int32),
+        labels=tuple(str(label) for label, _ in labels),
         n_words=n_words,
         start=place[network.start],
         final=place[network.final],
@@ -141,11 +142,10 @@ def _middle(arc: int) -> int:
     return -1 - arc
 
 
-def _labels(network: UnitNetwork) -> tuple[dict[str | None, int], int]:
-    """Return a number for each label, and how many of them are words."""
-    words = sorted({arc.label for arc in network.arcs if arc.label is not None and arc.word >= 0})
-    pauses = sorted({arc.label for arc in network.arcs if arc.label is not None and arc.word < 0})
-    return {label: i for i, label in enumerate((*words, *pauses))}, len(words)
+def _labels(network: UnitNetwork) -> tuple[dict[tuple[str | None, bool], int], int]:
+    """Return a number for each word, then for each pause, which may be called the same, and how many are words."""
+    found = sorted({(arc.word < 0, arc.label) for arc in network.arcs if arc.label is not None})
+    return {(label, pause): i for i, (pause, label) in enumerate(found)}, sum(not pause for pause, _ in found)
 
 
 def _layout(

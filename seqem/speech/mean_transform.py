@@ -10,6 +10,10 @@ import numpy as np
 from seqem.em.protocol import EStep
 from seqem.shapes import Array, IntArray
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
+from seqem.speech.feature_transform import identity
+
+# Share of the largest eigenvalue below which a direction counts as not spanned.
+_SPANNED = 1e-9
 
 
 class MeanStats(NamedTuple):
@@ -67,9 +71,11 @@ class MeanTransform:
         for c in range(len(out)):
             own = self.classes == c
             products = np.einsum("ki,ka,kb->iab", mass[own, None] / variance[own], known[own], known[own])
-            out[c] = np.linalg.solve(
-                products, np.einsum("ki,ka->ia", sums[own] / variance[own], known[own])[..., None]
-            )[..., 0]
+            start = identity(len(transforms[c]))
+            wanted = np.einsum("ki,ka->ia", sums[own] / variance[own], known[own])
+            missed = wanted - np.einsum("iab,ib->ia", products, start)
+            # In directions that too few Gaussians of the class span, means stay.
+            out[c] = start + np.einsum("iab,ib->ia", np.linalg.pinv(products, rcond=_SPANNED, hermitian=True), missed)
         return out
 
     def expected_log_likelihood(self, stats: MeanStats, transforms: Array, reference: Array) -> float:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seqem.errors import DataError
+from seqem.errors import DataError, RecordingsError
 from seqem.shapes import Array
 from seqem.speech.aligner import seconds
 from seqem.speech.alignment import Segment
 from seqem.speech.decoder import Decoder, Hypothesis, Search, confidences
 from seqem.speech.inference import forward, smooth
 from seqem.speech.recognition import Recognition
+
+Result = TypeVar("Result")
 
 
 def decoded(search: Search, emitted: Array) -> list[Hypothesis]:
@@ -38,6 +42,19 @@ def decoded(search: Search, emitted: Array) -> list[Hypothesis]:
         got=f"{len(emitted)} frames",
         expected=f"at least {search.graph.shortest}",
     )
+
+
+def for_each(work: Callable[[Any], Result], items: Iterable[Any]) -> list[Result]:
+    """Return what ``work`` makes of each recording; RecordingsError that names all that it refuses."""
+    results, reasons = [], {}
+    for number, item in enumerate(items):
+        try:
+            results.append(work(item))
+        except DataError as error:
+            reasons[number] = str(error)
+    if reasons:
+        raise RecordingsError(reasons)
+    return results
 
 
 def words_of(search: Search, hypothesis: Hypothesis) -> tuple[str, ...]:

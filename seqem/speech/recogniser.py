@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqem.core.batch import SequenceBatch
+from seqem.core.checks import at_least
 from seqem.core.rng import generator
 from seqem.distributions.gaussian import Gaussian
 from seqem.distributions.mixture import MixtureOf
@@ -39,7 +40,7 @@ from seqem.speech.lexicon import Lexicon
 from seqem.speech.live import Hearing, Level
 from seqem.speech.network import WordNetwork, one_of, transcript, weighed, word_loop
 from seqem.speech.quiet import quiet_frames
-from seqem.speech.reading import decoded, label_posteriors, recognition, words_of
+from seqem.speech.reading import decoded, for_each, label_posteriors, recognition, words_of
 from seqem.speech.recognition import Recognition
 from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr, pause_classes
 from seqem.speech.starts import even_cut
@@ -186,50 +187,88 @@ class SpeechRecogniser(EMEstimator):
         DataError
             For recordings that cannot be used, words that are not in the lexicon, and transcripts longer than the recording.
         """
-        self._transform: Array | None = None
-        said, rng, raw = _as_words(X, transcripts), generator(self.random_state), self._front_end.raw(X)
-        if not self.pauses and not all(said):
-            mute = [i for i, words in enumerate(said) if not words]
-            raise RecordingsError(dict.fromkeys(mute, "nothing is said in it, and there are no pauses"))
-        rows = np.concatenate(raw)
-        self._level: tuple[Array, Array] | None = rows.mean(axis=0), rows.std(axis=0)  # where a stream begins
-        frames = self._front_end.normalised(raw, X, speakers)
-        self.words_ = sorted({word for each in said for word in each})
-        self._alone = all(len(each) == 1 for each in said)
+        self._check()
+        said, rng, front_end = self._said(X, transcripts), generator(self.random_state), self._front_end
+        raw = front_end.raw(X)
+        frames = front_end.normalised(raw, speakers)
+        words = sorted({word for each in said for word in each})
         quiet = (quiet_frames(frames, rng) if self.pauses else None) or [np.zeros(len(f), dtype=bool) for f in frames]
         spoken = sum(int((~part).sum()) for part in quiet) / max(1, sum(map(len, said)))
         n_states = self.n_states or (word_states(spoken) if self.lexicon is None else PHONE_STATES)
-        self.composite_ = designed(self.words_, self.lexicon or Lexicon.of_words(self.words_), n_states, self.pauses)
-        emissions = [even_cut(each, part, self.composite_, rng) for each, part in zip(said, quiet, strict=True)]
-        shards: Sequence[list[Spoken]] = self.composite_.shards(frames, said)
+        composite = designed(words, self.lexicon or Lexicon.of_words(words), n_states, self.pauses)
+        emissions = [even_cut(each, part, composite, rng) for each, part in zip(said, quiet, strict=True)]
+        shards: Sequence[list[Spoken]] = composite.shards(frames, said)
         cut = Cut(np.concatenate(frames), np.concatenate(emissions), shards)
         options: dict[str, Any] = {"executor": executor, "callbacks": callbacks}
-        training, trained = self._training, self._first(cut, rng, **options)
+        training = self._training(composite)
+        trained = self._first(training, cut, rng, **options)
         for _ in range(self.adaptive_passes):
             shards = training.in_common(trained, frames, said, speakers, executor=executor)
             trained = training.gone_on(trained, shards, **options)
-        self.distribution_, self.result_ = trained
+        rows, alone = np.concatenate(raw), all(len(each) == 1 for each in said)
+        self._learnt(composite, trained, words, alone, (rows.mean(axis=0), rows.std(axis=0)))
         self._training_shards = shards
         return self
 
-    @property
-    def _training(self) -> Training:
-        return Training(self.composite_, self.training, self._beam, self._stop_rule(), self.method)
+    def _check(self) -> None:
+        for name in ("n_states", "n_mix", "codebook"):
+            if getattr(self, name) is not None:
+                at_least(getattr(self, name), 1, name)
+        at_least(self.adaptive_passes, 0, "adaptive_passes")
+        at_least(0.0 if self.beam is None else self.beam, 0.0, "beam")
+
+    def _learnt(
+        self, composite: Composite, trained: Trained, words: list[str], alone: bool, level: tuple[Array, Array] | None
+    ) -> None:
+        """Take over what was learnt, all at once: a fit that fails leaves the last one whole."""
+        self.composite_, self.words_, self._alone = composite, words, alone
+        self.distribution_, self.result_ = trained
+        self._level = level  # where a stream begins
+        self._transform: Array | None = None
+
+    def _training(self, composite: Composite) -> Training:
+        return Training(composite, self.training, self._beam, self._stop_rule(), self.method)
 
     @property
     def _beam(self) -> float:
         return NO_BEAM if self.beam is None else self.beam
 
-    def _first(self, cut: Cut, rng: np.random.Generator, **options: Any) -> Trained:
-        gaussian = Gaussian("diag", floor=self.variance_floor * cut.frames.var(axis=0))
+    def _first(self, training: Training, cut: Cut, rng: np.random.Generator, **options: Any) -> Trained:
+        variance = cut.frames.var(axis=0)
+        constant = np.flatnonzero(variance <= 0)
+        if len(constant):
+            raise DataError(f"feature {constant[0]} is the same in all frames", hint="leave it out")
+        gaussian = Gaussian("diag", floor=self.variance_floor * variance)
         if self.codebook is not None:
-            return self._training.shared(gaussian, self.codebook, cut, rng, **options)
-        n_parts = self.n_mix or affordable_parts(len(cut.frames) / self.inventory_.n_emissions)
-        return self._training.grown(gaussian, n_parts, cut, **options)
+            return training.shared(gaussian, self.codebook, cut, rng, **options)
+        n_parts = self.n_mix or affordable_parts(len(cut.frames) / training.composite.inventory.n_emissions)
+        return training.grown(gaussian, n_parts, cut, **options)
+
+    def _said(self, X: Sequence[Any], transcripts: Sequence[Transcript]) -> list[tuple[str, ...]]:
+        """Return the words of each recording."""
+        if len(X) != len(transcripts) or not len(X):
+            got = f"{len(X)} recordings, {len(transcripts)} transcripts"
+            raise DataError("each recording needs a transcript", got=got)
+        unknown = [i for i, each in enumerate(transcripts) if each is None]
+        if unknown:
+            raise RecordingsError(dict.fromkeys(unknown, "it has no transcript"))
+        said = [tuple(each.split() if isinstance(each, str) else each) for each in transcripts]
+        if not self.pauses and not all(said):
+            mute = [i for i, words in enumerate(said) if not words]
+            raise RecordingsError(dict.fromkeys(mute, "nothing is said in it, and there are no pauses"))
+        return said
 
     def _frames(self, X: Sequence[Any], speakers: Sequence[Any] | None) -> list[Array]:
         """Return recordings as the frames the models know."""
-        return [self._moved(part) for part in self._front_end(X, speakers)]
+        frames = self._front_end(X, speakers)
+        if frames:
+            self._check_width(frames[0].shape[1])
+        return [self._moved(part) for part in frames]
+
+    def _check_width(self, width: int) -> None:
+        known = None if self._level is None else len(self._level[0])
+        if known not in (None, width):
+            raise DataError("recordings have other features than those of the training", got=width, expected=known)
 
     def _moved(self, frames: Array) -> Array:
         return frames if self._transform is None else transformed(self._transform, frames)
@@ -239,13 +278,14 @@ class SpeechRecogniser(EMEstimator):
         return FrontEnd(self.features, self.normalise, self.variance)
 
     def _model(self) -> AcousticModel:
-        return self._training.model(self.distribution_)
+        return self._training(self.composite_).model(self.distribution_)
 
     def _stop_rule(self) -> StopRule:
         return StopRule(max_iter=self.n_iter, rel_tol=self.tol)
 
     def _shards(self, X: Any, **known: Any) -> list[list[Spoken]]:
-        return self.composite_.shards(X, known["transcripts"])
+        frames = self._frames(X, known.get("speakers"))
+        return self.composite_.shards(frames, self._said(X, known["transcripts"]))
 
     @property
     def lexicon_(self) -> Lexicon:
@@ -277,11 +317,9 @@ class SpeechRecogniser(EMEstimator):
             Of the constructor.
         """
         model = cls(composite.lexicon, **options)
-        model.composite_, model.distribution_ = composite, distribution
-        model.words_, model._alone = sorted(composite.lexicon.entries), False
-        model._transform = model._level = None
         no_data = float("nan")
-        model.result_ = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
+        result = FitResult(params, no_data, no_data, 0, StopReason.MAX_ITER, "made, not fitted", History())
+        model._learnt(composite, Trained(distribution, result), sorted(composite.lexicon.entries), False, None)
         return model
 
     def adapt(
@@ -318,7 +356,7 @@ class SpeechRecogniser(EMEstimator):
         if not isinstance(self.distribution_, (MixtureOf, SharedMixture)):
             raise ParameterError("only mixtures of Gaussians can be adapted", got=type(self.distribution_).__name__)
         speakers = ["speaker"] * len(X)
-        said = self.predict(X, network, speakers=speakers) if transcripts is None else _as_words(X, transcripts)
+        said = self.predict(X, network, speakers=speakers) if transcripts is None else self._said(X, transcripts)
         shards, out = self.composite_.shards(self._frames(X, speakers), said), copy(self)
         if method == "cmllr":
             found = cmllr(self._model(), self.params_, shards, executor=executor)
@@ -343,7 +381,8 @@ class SpeechRecogniser(EMEstimator):
     ) -> list[tuple[str, ...]]:
         """Return the words of each recording; arguments and errors are those of :meth:`recognise`."""
         search, frames = self.search(network), self._frames(X, speakers)
-        return [words_of(search, decoded(search, emitted)[0]) for emitted in self._all_emitted(search.graph, frames)]
+        found = for_each(partial(decoded, search), self._all_emitted(search.graph, frames))
+        return [words_of(search, readings[0]) for readings in found]
 
     def recognise(
         self,
@@ -369,7 +408,7 @@ class SpeechRecogniser(EMEstimator):
         """
         search, frames = self.search(network, n_best=n_best), self._frames(X, speakers)
         pairs = zip(frames, self._all_emitted(search.graph, frames), strict=True)
-        return [self._recognised(search, part, emitted) for part, emitted in pairs]
+        return for_each(lambda pair: self._recognised(search, *pair), pairs)
 
     def search(self, network: WordNetwork | Search | None = None, *, n_best: int = 1) -> Search:
         """Return a search of a network, for :class:`seqem.speech.decoder.Decoder`; it may be made once for many recordings."""
@@ -404,18 +443,19 @@ class SpeechRecogniser(EMEstimator):
         level = None if self.normalise is None or self._level is None else Level(*self._level)
         n_frames = 0
         for frames in self.features.stream(blocks):
+            self._check_width(frames.shape[1])
             known = frames if level is None else level(frames, variance=self.variance)
             decoder.feed(self._emitted(graph, self._moved(known)))
             n_frames += len(frames)
             best = decoder.partial
             if best is not None:
-                yield Hearing(words_of(search, best), n_frames * self.features.shift, False)
+                yield Hearing(words_of(search, best), n_frames * self.features.step, False)
         found = decoder.finish()
         if not found:
             raise DataError(
                 "the stream ended too early", got=f"{n_frames} frames", expected=f"at least {graph.shortest}"
             )
-        yield Hearing(words_of(search, found[0]), n_frames * self.features.shift, True)
+        yield Hearing(words_of(search, found[0]), n_frames * self.features.step, True)
 
     def align(
         self, X: Sequence[Any], transcripts: Sequence[Transcript], *, speakers: Sequence[Any] | None = None
@@ -427,12 +467,13 @@ class SpeechRecogniser(EMEstimator):
         DataError
             Where a word is not in the lexicon, or a transcript does not fit its recording.
         """
-        _, said = self.params_, _as_words(X, transcripts)
-        return [self._aligned(f, w, x) for f, w, x in zip(self._frames(X, speakers), said, X, strict=True)]
+        _, said = self.params_, self._said(X, transcripts)
+        recordings = zip(self._frames(X, speakers), said, X, strict=True)
+        return for_each(lambda recording: self._aligned(*recording), recordings)
 
     def _aligned(self, frames: Array, words: Sequence[str], recording: Any) -> Alignment:
         script = self.composite_.script(transcript(words))
-        shift = self.features.shift
+        shift = self.features.step
         duration = len(recording) / self.features.sample_rate if np.ndim(recording) == 1 else len(frames) * shift
         weights = script.graph.weights(self.params_.transitions)
         return align(script, weights, self._emitted(script.graph, frames), shift, duration, self._beam)
@@ -451,16 +492,10 @@ class SpeechRecogniser(EMEstimator):
         scale = 1.0 / max(self.language_weight, 1.0)
         found, posterior = decoded(search, emitted), label_posteriors(search, emitted, scale)
         likelihoods = [self._log_likelihood(frames, words_of(search, hypothesis)) for hypothesis in found]
-        shift = self.features.shift
+        shift = self.features.step
         return [recognition(search, h, posterior, shift, at) for h, at in zip(found, likelihoods, strict=True)]
 
     def _log_likelihood(self, frames: Array, words: Sequence[str]) -> float:
         """Return the log-likelihood of the frames of a recording, given its words."""
         graph = self.composite_.script(transcript(words)).graph
         return forward(graph, graph.weights(self.params_.transitions), self._emitted(graph, frames)).log_likelihood
-
-
-def _as_words(X: Sequence[Any], transcripts: Sequence[Transcript]) -> list[tuple[str, ...]]:
-    if len(X) != len(transcripts) or not len(X):
-        raise DataError("each recording needs a transcript", got=f"{len(X)} recordings, {len(transcripts)} transcripts")
-    return [tuple(each.split() if isinstance(each, str) else each) for each in transcripts]

@@ -80,8 +80,14 @@ def shared_start(model: AcousticModel, frames: Array, emissions: AnyArray, rng: 
     params = alike._replace(weights=np.repeat(alike.weights, n, axis=0))
     blocks = range(0, len(frames), _ROWS_AT_ONCE)
     parts = (slice(at, at + _ROWS_AT_ONCE) for at in blocks)
-    stats = (mixture.accumulate(params, frames[at], np.eye(n)[emissions[at]]) for at in parts)
+    stats = (mixture.accumulate(params, frames[at], _one_hot(emissions[at], n)) for at in parts)
     return AcousticParams(model.inventory.transitions(_STAY), mixture.maximise(reduce(tree_add, stats), params))
+
+
+def _one_hot(numbers: AnyArray, n: int) -> Array:
+    out = np.zeros((len(numbers), n))
+    out[np.arange(len(numbers)), numbers] = 1.0
+    return out
 
 
 def split(params: MixtureParams, n_parts: int) -> MixtureParams:

@@ -24,6 +24,8 @@ from seqem.speech.feature_transform import transformed
 from seqem.speech.speaker_adaptation import cmllr
 from seqem.speech.starts import flat_start, growing, shared_start, split
 
+# Transitions of each kind that come before those of the data: what recordings as short as can be do not show is not impossible.
+_SEEN_BEFORE = 0.1
 # Dirichlet parameter of the weights in a common codebook: none of them vanishes.
 _SHARED_PRIOR = 1.1
 
@@ -71,7 +73,8 @@ class Training:
 
     def model(self, distribution: Emission) -> AcousticModel:
         """Return the model with these emissions."""
-        return AcousticModel(self.composite.inventory, distribution, self.kind, self.beam)
+        inventory = self.composite.inventory
+        return AcousticModel(inventory, distribution, self.kind, self.beam, _SEEN_BEFORE * inventory.transitions(0.5))
 
     def grown(self, gaussian: Gaussian, n_parts: int, cut: Cut, **options: Any) -> Trained:
         """Return mixtures of ``n_parts`` Gaussians that grow by splitting, with the history of all sizes."""
@@ -113,7 +116,7 @@ class Training:
 
         Speaker-adaptive training of Gales (1998), section 5, by transforms of the frames.
         """
-        if speakers is None or len(speakers) != len(frames):
+        if speakers is None or len(speakers) != len(frames) or any(name is None or name != name for name in speakers):
             raise DataError("adaptive passes need a speaker for each recording", got=speakers)
         out, model = list(frames), self.model(trained.distribution)
         for speaker in dict.fromkeys(speakers):

@@ -141,8 +141,12 @@ class Inventory:
     @cached_property
     def _rank(self) -> IntArray:
         """Which arc of its place each arc is, from 0."""
-        before = np.equal.outer(self.origins, self.origins)
-        return np.tril(before, -1).sum(axis=1)
+        seen: dict[int, int] = {}
+        rank = np.zeros(len(self.origins), dtype=np.int64)
+        for i, origin in enumerate(self.origins.tolist()):
+            rank[i] = seen.get(origin, 0)
+            seen[origin] = int(rank[i]) + 1
+        return rank
 
     def transitions(self, stay: float) -> Array:
         """Return transition probabilities for a start: ``stay`` in each state, the rest shared among its other arcs."""

@@ -82,3 +82,17 @@ def test_a_speaker_who_pauses_more_is_not_the_more_different():
     whole = FrontEnd(Features(sample_rate=8000), "utterance")
     brief, slow = whole([np.concatenate([speech, pause[:800]]), np.concatenate([speech, pause])])
     assert np.abs(brief[:150] - slow[:150]).max() > 10
+
+
+@pytest.mark.parametrize("options", [{}, {"style": "kaldi"}, {"energy": "log"}, {"kind": "fbank"}])
+def test_features_of_a_speaker_are_normalised_as_samples_are(options):
+    rng = np.random.default_rng(8)
+    recordings = [np.concatenate([rng.normal(0, 0.3, 4000), rng.normal(0, 1e-4, 4000 * i)]) for i in (1, 3)]
+    front_end = FrontEnd(Features(sample_rate=8000, **options), "speaker")
+    from_samples = front_end(recordings, ["a", "b"])
+    from_features = front_end([front_end.features(part) for part in recordings], ["a", "b"])
+    for one, two in zip(from_samples, from_features, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-9)
+    # the loud part has mean zero, whatever the pause
+    for part in from_samples:
+        np.testing.assert_allclose(part[:40].mean(axis=0), 0.0, atol=2.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from seqem.errors import DataError, NotFittedError, ParameterError
+from seqem.errors import DataError, NotFittedError, ParameterError, RecordingsError
 from seqem.io.audio import read_audio
 from seqem.io.models import load, save
 from seqem.speech.features import Features
@@ -164,6 +164,63 @@ def test_a_stream_is_heard_as_it_comes():
     assert len(set(endings)) == 1
     with pytest.raises(DataError, match="ended too early"):
         list(model.listen([samples[:100]]))
+
+
+@pytest.mark.parametrize("name", ["sil", "<sil>"])
+def test_a_word_may_be_called_like_the_pause(name):
+    frames, said, _ = corpus(np.random.default_rng(14), 16)
+    called = [tuple(name if word == "low" else word for word in words) for words in said]
+    one = SpeechRecogniser(n_states=2, normalise=None, random_state=0).fit(frames, said)
+    two = SpeechRecogniser(n_states=2, normalise=None, random_state=0).fit(frames, called)
+    assert two.predict(frames) == called
+    assert_allclose(two.log_likelihood_, one.log_likelihood_, rtol=1e-6)
+    assert [w.label for w in two.align(frames[:1], called[:1])[0].words] == list(called[0])
+    assert two.recognise(frames[:1])[0][0].confidence > 0.9
+
+
+def test_a_fit_that_fails_leaves_the_last_one_whole(model):
+    frames, said, _ = corpus(np.random.default_rng(15), 4)
+    kept = copy(model)
+    for options, words in (({}, ["up down"] * 3 + ["up " * 99]), ({"training": "magic"}, ["up"] * 4)):
+        kept.set_params(**options)
+        with pytest.raises((DataError, ParameterError)):
+            kept.fit(frames, words)
+        assert kept.set_params(training="posterior").predict(frames) == [tuple(words) for words in said]
+
+
+def test_recordings_with_other_features_are_refused(model):
+    for recordings in ([np.zeros((50, 2))], [np.zeros((50, 4))], [np.random.default_rng(0).normal(size=8000)]):
+        with pytest.raises(DataError, match="other features than those of the training"):
+            model.predict(recordings)
+    with pytest.raises(DataError, match="recording 1: it has another number of features"):
+        SpeechRecogniser().fit([np.zeros((50, 2)), np.zeros((50, 3))], ["a", "a"])
+
+
+def test_all_that_are_refused_are_numbered(model):
+    frames, said, _ = corpus(np.random.default_rng(16), 4)
+    short = [frames[0], frames[1][:1], frames[2], frames[3][:1]]
+    for run in (lambda: model.predict(short), lambda: model.recognise(short), lambda: model.align(short, said)):
+        with pytest.raises(RecordingsError) as caught:
+            run()
+        assert set(caught.value.reasons) == {1, 3}
+
+
+def test_seconds_are_those_of_the_samples():
+    # At 11025 Hz a frame moves by 110 samples, which is not 10 ms.
+    rng = np.random.default_rng(17)
+    said = [("low", "high") * 3, ("high",), ("low",), ("low", "low")] * 4
+    model = SpeechRecogniser(features=Features(sample_rate=11025), n_states=2, n_mix=1, random_state=0)
+    model.fit([babble(words, rng) for words in said], said)
+    words = ("low", "high") * 30
+    aligned = model.align([babble(words, rng)], [words])[0]
+    starts = (1600 + np.arange(60) * 4000) / 11025
+    assert_allclose([word.start for word in aligned.words], starts, atol=0.03)
+
+
+def test_what_the_shortest_recordings_do_not_show_is_possible():
+    frames = [np.repeat(np.random.default_rng(i).normal([[0.0], [5.0]], 0.1, (2, 1)), 1, axis=0) for i in range(9)]
+    model = SpeechRecogniser(n_states=2, n_mix=1, pauses=False, normalise=None, random_state=0).fit(frames, ["a"] * 9)
+    assert model.predict([np.repeat(frames[0], 5, axis=0)]) == [("a",)]
 
 
 def test_what_cannot_be():

@@ -114,6 +114,16 @@ def test_means_go_where_the_speaker_has_them():
     assert_allclose(result.params[0], np.column_stack([back, -back @ MOVE]), atol=0.15)
 
 
+def test_a_class_of_few_gaussians_moves_only_where_they_tell():
+    model, params, shards = setting(n_states=1, moved=True)
+    transform = MeanTransform(model, params, np.zeros(2, dtype=int), 1e-6)  # two Gaussians, four unknowns a row
+    result = fit(transform, identity(D)[None], shards, stop=StopRule(max_iter=5))
+    assert np.isfinite(result.params).all()
+    assert (np.diff(result.history.objective) >= -1e-7).all()
+    frames = np.concatenate([part for shard in shards for spoken in shard for part in spoken.batch])
+    assert_allclose(transform.adapted(result.params).emission.component.mean.mean(0), frames.mean(0), atol=1.0)
+
+
 def test_transforms_follow_one_another():
     rng = np.random.default_rng(1)
     one, two, frames = rng.normal(size=(D, D + 1)), rng.normal(size=(D, D + 1)), rng.normal(size=(9, D))
