@@ -31,7 +31,7 @@ from seqem.speech.composite import Composite
 from seqem.speech.decoder import Decoder, Search
 from seqem.speech.design import PHONE_STATES, affordable_parts, designed, word_states
 from seqem.speech.emission import Emission
-from seqem.speech.feature_transform import combined, transformed
+from seqem.speech.feature_transform import combined, log_determinant, transformed
 from seqem.speech.features import Features
 from seqem.speech.front_end import FrontEnd
 from seqem.speech.graph import StateGraph
@@ -498,4 +498,6 @@ class SpeechRecogniser(EMEstimator):
     def _log_likelihood(self, frames: Array, words: Sequence[str]) -> float:
         """Return the log-likelihood of the frames of a recording, given its words."""
         graph = self.composite_.script(transcript(words)).graph
-        return forward(graph, graph.weights(self.params_.transitions), self._emitted(graph, frames)).log_likelihood
+        found = forward(graph, graph.weights(self.params_.transitions), self._emitted(graph, frames)).log_likelihood
+        # In the space of the recording, whatever its frames were transformed to.
+        return found if self._transform is None else found + len(frames) * log_determinant(self._transform)

@@ -187,6 +187,16 @@ def test_adaptation_helps_a_stranger(method):
     assert model.predict(new) == trained().predict(new)  # the model itself stays as it was
 
 
+def test_likelihoods_are_of_the_recording_and_not_of_what_it_was_transformed_to():
+    model, rng = trained(), np.random.default_rng(5)
+    own, said = corpus(rng, 6, **STRANGER)
+    known = model.adapt(own, said)
+    transform = known._transform
+    frames = transformed(transform, own[0])
+    there = model.recognise([frames])[0][0].log_likelihood + len(frames) * log_determinant(transform)
+    assert_allclose(known.recognise(own[:1])[0][0].log_likelihood, there, rtol=1e-9)
+
+
 def test_adaptive_training_sharpens_the_models():
     plain, adaptive = trained(), trained(adaptive_passes=1)
     assert adaptive.log_likelihood_ > plain.log_likelihood_ + 20
