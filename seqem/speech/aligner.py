@@ -13,7 +13,7 @@ from seqem.errors import DataError
 from seqem.shapes import AnyArray, Array
 from seqem.speech.alignment import Alignment, Segment
 from seqem.speech.graph import StateGraph
-from seqem.speech.inference import NO_BEAM, best_path, forward, smooth
+from seqem.speech.inference import best_path, posteriors
 from seqem.speech.unit_network import UnitNetwork
 
 
@@ -53,7 +53,8 @@ def align(script: Script, weights: Array, frames: Array, shift: float, duration:
             got=f"{len(frames)} frames",
             expected=f"at least {graph.shortest}",
         )
-    posterior = _posterior(graph, weights, frames)
+    everyone = np.arange(graph.n_states, dtype=np.int32)
+    posterior = posteriors(graph, weights, frames, everyone, graph.n_states)
     gained = frames[np.arange(len(frames)), graph.column[path.states]]
     arcs = script.network.arcs
     word = np.array([arc.word for arc in arcs])[graph.arc_of]
@@ -78,7 +79,7 @@ def align(script: Script, weights: Array, frames: Array, shift: float, duration:
     tiers = {
         "words": tier(word, lambda e: None if word[e] < 0 else graph.labels[graph.label_of[e]]),
         "phones": tier(graph.arc_of, lambda e: unit[e]),
-        "states": tier(np.arange(graph.n_states), lambda e: f"{unit[e]}_{place[e]}"),
+        "states": tier(everyone, lambda e: f"{unit[e]}_{place[e]}"),
     }
     return Alignment(duration, tiers, path.log_probability)
 
@@ -86,12 +87,3 @@ def align(script: Script, weights: Array, frames: Array, shift: float, duration:
 def seconds(begin: int, end: int, shift: float, duration: float = math.inf) -> tuple[float, float]:
     """Return where frames ``begin`` to ``end`` lie, to the microsecond."""
     return round(min(float(begin * shift), duration), 6), round(min(float(end * shift), duration), 6)
-
-
-def _posterior(graph: StateGraph, weights: Array, frames: Array) -> Array:
-    """Return the posterior of each state in each frame, (T, E)."""
-    alpha = forward(graph, weights, frames, NO_BEAM).alpha
-    resp = np.zeros((len(frames), graph.n_states))
-    everyone = np.arange(graph.n_states, dtype=np.int32)
-    smooth(graph, weights, frames, alpha, everyone, np.zeros(len(weights)), resp)
-    return resp

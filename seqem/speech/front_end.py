@@ -12,6 +12,7 @@ from seqem.core.checks import rows
 from seqem.errors import DataError, ParameterError, RecordingsError
 from seqem.shapes import AnyArray, Array, Mask
 from seqem.speech.detection import loud_frames
+from seqem.speech.each import by_speaker, for_each
 from seqem.speech.features import Features
 from seqem.speech.normalise import normalised, speaker_normalised
 
@@ -53,17 +54,11 @@ class FrontEnd:
 
     def raw(self, recordings: Sequence[Any]) -> list[Array]:
         """Return the frames of recordings before anything is taken away; errors are those of the call."""
-        frames, reasons = [], {}
-        for i, recording in enumerate(recordings):
-            try:
-                frames.append(self._features(np.asarray(recording)))
-            except DataError as error:
-                reasons[i] = str(error)
-        if not reasons:
-            widths = [part.shape[1] for part in frames]
-            first = f"expected {widths[0]}, as the first has" if widths else ""
-            other = [i for i, width in enumerate(widths) if width != widths[0]]
-            reasons = {i: f"it has another number of features; got {widths[i]}; {first}" for i in other}
+        frames = for_each(self._features, map(np.asarray, recordings))
+        widths = [part.shape[1] for part in frames]
+        first = f"expected {widths[0]}, as the first has" if widths else ""
+        other = [i for i, width in enumerate(widths) if width != widths[0]]
+        reasons = {i: f"it has another number of features; got {widths[i]}; {first}" for i in other}
         if reasons:
             raise RecordingsError(reasons)
         return frames
@@ -74,9 +69,8 @@ class FrontEnd:
             return frames
         if self.normalise == "utterance":
             return [normalised(part, variance=self.variance) for part in frames]
-        if speakers is None or len(speakers) != len(frames) or any(name is None or name != name for name in speakers):
-            raise DataError("normalisation by speaker needs a speaker for each recording", got=speakers)
-        return self._by_speaker(frames, [self._counted(part) for part in frames], speakers)
+        members = by_speaker(speakers, len(frames), "normalisation by speaker needs")
+        return self._by_speaker(frames, [self._counted(part) for part in frames], members)
 
     def _counted(self, frames: Array) -> Mask:
         """Return which frames count for the mean: the loud ones, or all where features do not tell."""
@@ -94,10 +88,9 @@ class FrontEnd:
             raise DataError("its features are not finite")
         return frames
 
-    def _by_speaker(self, frames: list[Array], counted: list[Mask], speakers: Sequence[Any]) -> list[Array]:
+    def _by_speaker(self, frames: list[Array], counted: list[Mask], members: list[list[int]]) -> list[Array]:
         out = list(frames)
-        for speaker in dict.fromkeys(speakers):
-            own = [i for i, name in enumerate(speakers) if name == speaker]
+        for own in members:
             masks = [counted[i] for i in own]
             parts = speaker_normalised([frames[i] for i in own], variance=self.variance, counted=masks)
             for i, part in zip(own, parts, strict=True):

@@ -74,6 +74,13 @@ def smooth(
     )
 
 
+def posteriors(graph: StateGraph, weights: Array, frames: Array, column: AnyArray, n_columns: int) -> Array:
+    """Return the posterior of states in each frame, added up by ``column`` (E,), shape (T, n_columns)."""
+    out = np.zeros((len(frames), n_columns))
+    smooth(graph, weights, frames, forward(graph, weights, frames).alpha, column, np.zeros(len(weights)), out)
+    return out
+
+
 def best_path(graph: StateGraph, weights: Array, frames: Array, beam: float = NO_BEAM) -> Path | None:
     """Return the best path, None where the beam leaves none."""
     back = np.empty((len(frames) + 1, graph.n_nodes), dtype=np.int32)

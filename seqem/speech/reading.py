@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import numpy as np
 
-from seqem.errors import DataError, RecordingsError
+from seqem.errors import DataError
 from seqem.shapes import Array
 from seqem.speech.aligner import seconds
 from seqem.speech.alignment import Segment
 from seqem.speech.decoder import Decoder, Hypothesis, Search, confidences
-from seqem.speech.inference import forward, smooth
+from seqem.speech.inference import posteriors
 from seqem.speech.recognition import Recognition
-
-Result = TypeVar("Result")
 
 
 def decoded(search: Search, emitted: Array) -> list[Hypothesis]:
@@ -44,19 +40,6 @@ def decoded(search: Search, emitted: Array) -> list[Hypothesis]:
     )
 
 
-def for_each(work: Callable[[Any], Result], items: Iterable[Any]) -> list[Result]:
-    """Return what ``work`` makes of each recording; RecordingsError that names all that it refuses."""
-    results, reasons = [], {}
-    for number, item in enumerate(items):
-        try:
-            results.append(work(item))
-        except DataError as error:
-            reasons[number] = str(error)
-    if reasons:
-        raise RecordingsError(reasons)
-    return results
-
-
 def words_of(search: Search, hypothesis: Hypothesis) -> tuple[str, ...]:
     """Return the words of a reading."""
     graph = search.graph
@@ -68,11 +51,8 @@ def label_posteriors(search: Search, emitted: Array, scale: float) -> Array:
 
     Neighbouring frames are far from independent: without a scale below one everything would seem sure.
     """
-    graph, weights, emitted = search.graph, search.weights * scale, emitted * scale
-    alpha = forward(graph, weights, emitted).alpha
-    out = np.zeros((len(emitted), len(graph.labels)))
-    smooth(graph, weights, emitted, alpha, graph.label_of, np.zeros(len(weights)), out)
-    return out
+    graph = search.graph
+    return posteriors(graph, search.weights * scale, emitted * scale, graph.label_of, len(graph.labels))
 
 
 def recognition(

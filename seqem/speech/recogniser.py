@@ -30,6 +30,7 @@ from seqem.speech.alignment import Alignment
 from seqem.speech.composite import Composite
 from seqem.speech.decoder import Decoder, Search
 from seqem.speech.design import PHONE_STATES, affordable_parts, designed, word_states
+from seqem.speech.each import for_each
 from seqem.speech.emission import Emission
 from seqem.speech.feature_transform import combined, log_determinant, transformed
 from seqem.speech.features import Features
@@ -40,7 +41,7 @@ from seqem.speech.lexicon import Lexicon
 from seqem.speech.live import Hearing, Level
 from seqem.speech.network import WordNetwork, one_of, transcript, weighed, word_loop
 from seqem.speech.quiet import quiet_frames
-from seqem.speech.reading import decoded, for_each, label_posteriors, recognition, words_of
+from seqem.speech.reading import decoded, label_posteriors, recognition, words_of
 from seqem.speech.recognition import Recognition
 from seqem.speech.speaker_adaptation import METHODS, cmllr, map_adapted, mllr, pause_classes
 from seqem.speech.starts import even_cut

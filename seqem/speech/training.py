@@ -15,10 +15,10 @@ from seqem.em.driver import FitResult, fit
 from seqem.em.history import History
 from seqem.em.methods import accelerator
 from seqem.em.stop import StopRule
-from seqem.errors import DataError
 from seqem.shapes import AnyArray, Array
 from seqem.speech.acoustic import AcousticModel, AcousticParams, Spoken
 from seqem.speech.composite import Composite
+from seqem.speech.each import by_speaker
 from seqem.speech.emission import Emission
 from seqem.speech.feature_transform import transformed
 from seqem.speech.speaker_adaptation import cmllr
@@ -116,11 +116,9 @@ class Training:
 
         Speaker-adaptive training of Gales (1998), section 5, by transforms of the frames.
         """
-        if speakers is None or len(speakers) != len(frames) or any(name is None or name != name for name in speakers):
-            raise DataError("adaptive passes need a speaker for each recording", got=speakers)
+        members = by_speaker(speakers, len(frames), "adaptive passes need")
         out, model = list(frames), self.model(trained.distribution)
-        for speaker in dict.fromkeys(speakers):
-            own = [i for i, name in enumerate(speakers) if name == speaker]
+        for own in members:
             shards = self.composite.shards([frames[i] for i in own], [said[i] for i in own])
             transform = cmllr(model, trained.result.params, shards, **options)
             for i in own:
